@@ -33,12 +33,15 @@ struct setting {
 	const char *help;
 	unsigned flags; /* SETTING_… */
 };
-enum { SETTING_ALWAYS = 1 /* writable in every state */, SETTING_BYTES = 2 /* a payload file: setup, env … */ };
+enum {
+	SETTING_ALWAYS = 1 /* writable in every state */,
+	SETTING_BYTES = 2 /* a payload file: setup, env … */
+};
 const struct setting *settings(void); /* ends with a NULL name */
 
 /* Created in memory at once; EINVAL, EEXIST, ENAMETOOLONG. */
-struct backend *backend_create(struct golem *golem, const char *name, const struct setting_pair *pairs, unsigned count,
-			       struct err *err);
+struct backend *backend_create(struct golem *golem, const char *name, const struct setting_pair *pairs,
+			       unsigned count, struct err *err);
 struct backend *backend_of(struct obj *obj); /* obj must be a backend */
 struct obj *backend_obj(struct backend *backend);
 

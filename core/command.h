@@ -11,13 +11,7 @@
 
 struct command;
 
-enum command_state {
-	COMMAND_QUEUED,
-	COMMAND_RUNNING,
-	COMMAND_DONE,
-	COMMAND_ABORTED,
-	COMMAND_FAILED
-};
+enum command_state { COMMAND_QUEUED, COMMAND_RUNNING, COMMAND_DONE, COMMAND_ABORTED, COMMAND_FAILED };
 
 /* Queues the text (for /bin/sh -c, or a JSON array: an argument vector). EINVAL, E2BIG, EBUSY (instance ending). */
 struct command *command_queue(struct instance *instance, const char *text, size_t len, struct err *err);

@@ -29,6 +29,7 @@ void golem_start(struct golem *golem);
 void golem_leave(struct golem *golem, bool keep, loop_call left, void *context);
 
 struct obj *golem_root(struct golem *golem);
-void golem_render_status(struct golem *golem, struct buf *out); /* connection, what is missing, what is wound up */
+void golem_render_status(struct golem *golem,
+			 struct buf *out); /* connection, what is missing, what is wound up */
 
 #endif

@@ -19,7 +19,7 @@ typedef void (*loop_call)(void *context);
 typedef void (*loop_ready)(void *context, int readiness);
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-struct loop *loop_new(void); /* NULL with errno set */
+struct loop *loop_new(void);       /* NULL with errno set */
 void loop_free(struct loop *loop); /* closes what is left and runs the closing callbacks */
 void loop_run(struct loop *loop);  /* until loop_stop() */
 void loop_stop(struct loop *loop);

@@ -80,8 +80,8 @@ int obj_check_name(const char *name, struct err *err);
 
 /* What every state file shows, and what `wait` waits for. */
 const char *obj_state(const struct obj *obj);
-bool obj_settled(const struct obj *obj);      /* nothing is under way any more */
-bool obj_ended(const struct obj *obj);        /* stopped, done … : what `any` waits for */
+bool obj_settled(const struct obj *obj);                  /* nothing is under way any more */
+bool obj_ended(const struct obj *obj);                    /* stopped, done … : what `any` waits for */
 void obj_outcome(const struct obj *obj, struct err *err); /* code 0, or why the last step failed */
 
 /* The four levels of abort, and the end of a hold; each is accepted in every state. `reason` as in design 2.5. */

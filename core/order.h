@@ -22,6 +22,7 @@ void order_detach(struct order *order); /* the answer function will not be calle
 /* For core. Each ends the order; the refusal is also recorded by obj_refuse() on the target. */
 void order_accept(struct order *order, const char *made);
 void order_refuse(struct order *order, const struct err *err);
-void order_refusef(struct order *order, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void order_refusef(struct order *order, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -24,8 +24,8 @@ struct provider;
 /* Times of the network in milliseconds; --fast: all zero; the default is a near provider; --real as measured
  * (reference/yagna-api.md 11). One row per latency in latency.c. */
 struct latencies {
-	unsigned offer_ms, counter_ms, approval_ms, activity_create_ms, activity_destroy_step_ms, deploy_ms, start_ms,
-		run_ms, terminate_running_ms, invoice_ms, payment_tick_ms;
+	unsigned offer_ms, counter_ms, approval_ms, activity_create_ms, activity_destroy_step_ms, deploy_ms,
+		start_ms, run_ms, terminate_running_ms, invoice_ms, payment_tick_ms;
 };
 
 struct devnet {
@@ -56,8 +56,8 @@ struct provider {
 	char *offer_constraints;
 	double per_second, per_cpu_second, start_price; /* GLM */
 	unsigned max_agreements;
-	bool reachable; /* false: every call to it is a GSB timeout */
-	bool rejects;   /* answers counters with a rejection */
+	bool reachable;          /* false: every call to it is a GSB timeout */
+	bool rejects;            /* answers counters with a rejection */
 	unsigned idle_limit_s;   /* no activity for this long ends the agreement (90) */
 	unsigned accept_limit_s; /* offered debit-note acceptance deadline (240) */
 	char *runtime_root;      /* NULL: the host's programs */
@@ -68,8 +68,8 @@ struct agreement {
 	char id[65];
 	struct provider *provider;
 	char requestor[43];
-	char *session;             /* appSessionId of confirm, or NULL */
-	const cJSON *demand;       /* negotiated properties */
+	char *session;       /* appSessionId of confirm, or NULL */
+	const cJSON *demand; /* negotiated properties */
 	const cJSON *offer;
 	const char *platform;      /* chosen */
 	bool approved, terminated; /* terminated implies approved */
@@ -109,7 +109,8 @@ void market_free(struct market *market);
 struct payment *payment_new(struct devnet *devnet);
 void payment_free(struct payment *payment);
 struct activities *activities_new(struct devnet *devnet);
-void activities_free(struct activities *activities); /* kills what runs, waits for it, removes its directories */
+void activities_free(
+	struct activities *activities); /* kills what runs, waits for it, removes its directories */
 struct nets *nets_new(struct devnet *devnet);
 void nets_free(struct nets *nets);
 struct gsb *gsb_new(struct devnet *devnet);

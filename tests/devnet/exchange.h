@@ -57,7 +57,8 @@ void exchange_wait(struct exchange *exchange, double seconds, exchange_call time
 		   void *context);
 
 /* Streams: head at once, then one HTTP chunk per call; ends only by exchange_stream_end/abort or the client. */
-void exchange_stream_begin(struct exchange *exchange, const char *content_type, exchange_call gone, void *context);
+void exchange_stream_begin(struct exchange *exchange, const char *content_type, exchange_call gone,
+			   void *context);
 void exchange_stream_chunk(struct exchange *exchange, const void *data, size_t len);
 void exchange_stream_end(struct exchange *exchange);
 void exchange_stream_abort(struct exchange *exchange); /* breaks off in the middle of the body */
