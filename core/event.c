@@ -1,12 +1,12 @@
 /* Event lines: made once, appended to the log of the object and of every directory above (design 2.8). */
 #include <cjson/cJSON.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/model.h"
 #include "core/root.h"
+#include "core/timefmt.h"
 
 /* Provider names and messages come from outside: without control characters, at any depth of the extra. */
 static void clean(cJSON *item)
@@ -40,14 +40,10 @@ static void add_place(cJSON *line, const struct obj *obj)
 
 static void add_time(cJSON *line)
 {
-	struct timespec now;
-	struct tm utc;
-	char day[24], stamp[40];
+	struct timespec now = timefmt_now();
+	char stamp[TIMEFMT_SIZE];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(stamp, sizeof(stamp), "%s.%03ldZ", day, now.tv_nsec / 1000000);
+	timefmt_print(stamp, &now, 3);
 	cJSON_AddStringToObject(line, "time", stamp);
 }
 

@@ -10,6 +10,7 @@
 
 #include "core/command.h"
 #include "core/golem.h"
+#include "core/settings.h"
 
 struct cJSON;
 
@@ -36,5 +37,58 @@ void obj_tell_later(struct obj *obj, unsigned bits);
 /* Frees the head's own memory; for `release` of the classes. */
 void obj_fini(struct obj *obj);
 void obj_free_refusals(struct obj *obj); /* refusal.c */
+
+/* Keeps why the last step failed (NULL: it went well); `why` is copied. */
+void outcome_set(struct err **outcome, const struct err *why);
+
+/* --- the three kinds below the root ------------------------------------------------------------------------ */
+
+struct backend {
+	struct obj obj;
+	enum backend_state state;
+	struct err *outcome;
+	struct values values;
+	struct order *asked; /* `start` or `scan` that yagna has not answered yet */
+};
+
+enum reason { REASON_NONE, REASON_USER, REASON_INSTANCE, REASON_BACKEND, REASON_TIMEOUT, REASON_LOST };
+
+struct command {
+	struct obj obj;
+	enum command_state state;
+	enum reason reason; /* the first one wins */
+	int exit;
+	char *text;
+	size_t len;
+	struct bytelog *output[2]; /* stdout, stderr: made when first written or asked for */
+	struct timespec started, ended;
+	struct err *outcome;
+	struct command *prev, *next; /* in the queue of the instance */
+};
+
+struct instance {
+	struct obj obj;
+	enum instance_state state;
+	struct err *outcome;
+	struct values *own;    /* what was given at its creation; NULL: nothing */
+	struct command *queue; /* those not started yet, oldest first */
+	struct command *running;
+	unsigned queued;
+	unsigned numbers; /* commands ever made */
+};
+
+static inline struct backend *backend_of_instance(const struct instance *instance)
+{
+	return (struct backend *)instance->obj.parent;
+}
+
+static inline struct instance *instance_of_command(const struct command *command)
+{
+	return (struct instance *)command->obj.parent;
+}
+
+const char *backend_text(const struct backend *backend, enum setting_id id);
+struct bytelog *command_output(struct command *command, int stream); /* 0 stdout, 1 stderr */
+const char *instance_text(const struct instance *instance, enum setting_id id);
 
 #endif

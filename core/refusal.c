@@ -1,10 +1,10 @@
 /* The last refusals below a directory, for its `error` file (design 2.1 rule 8). */
 #include <string.h>
-#include <time.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
 #include "core/model.h"
+#include "core/timefmt.h"
 
 enum { REFUSALS = 16, WRITTEN_MAX = 200 };
 
@@ -40,16 +40,13 @@ void obj_refuse(struct obj *obj, int pid, const char *written, const struct err 
 {
 	BUF_AUTO struct buf row = {0};
 	MEM_AUTO char *shown = mem_strdup(written ? written : "");
-	struct timespec now;
-	struct tm utc;
-	char stamp[32];
+	struct timespec now = timefmt_now();
+	char stamp[TIMEFMT_SIZE];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+	timefmt_print(stamp, &now, 3);
 	if (strlen(shown) > WRITTEN_MAX)
 		strcpy(shown + WRITTEN_MAX - 3, "...");
-	buf_printf(&row, "%s.%03ldZ\t%d\t", stamp, now.tv_nsec / 1000000, pid);
+	buf_printf(&row, "%s\t%d\t", stamp, pid);
 	buf_add_clean(&row, shown);
 	buf_addc(&row, '\t');
 	buf_add_clean(&row, err->text);
