@@ -18,6 +18,9 @@
 
 struct cJSON;
 struct golem;
+struct buf;
+struct obj_class;    /* what the kinds do differently: model.h */
+struct obj_refusals; /* the last 16 of them */
 
 enum obj_kind { OBJ_ROOT, OBJ_BACKEND, OBJ_INSTANCE, OBJ_COMMAND, OBJ_KINDS };
 
@@ -40,6 +43,7 @@ struct obj_change {
 };
 
 struct obj {
+	const struct obj_class *class;
 	enum obj_kind kind;
 	char *name;
 	struct golem *golem;
@@ -47,11 +51,15 @@ struct obj {
 	unsigned refs;
 	bool removed; /* the name is gone; the object lives while it is referenced */
 	unsigned holders;
+	/* Steps under way that abort, stop or destroy has cut short. Who waits for a step remembers the count and,
+	 * when it has moved, gets ECANCELED; who begins to wait afterwards waits for the new step. */
+	unsigned cancels;
+	unsigned untold; /* bits of aspects, and of the removal, the observer has not heard of yet */
 	struct timespec born;
 	struct obj_change changes[ASPECTS];
-	struct bytelog *events;   /* own ones and those of the children; NULL for commands */
-	struct bytelog *refusals; /* what `error` shows is made from the last 16 of these */
-	struct obj *children;     /* in order of creation, hashed by name */
+	struct bytelog *events;        /* own ones and those of the children; NULL for commands */
+	struct obj_refusals *refusals; /* NULL until there is one */
+	struct obj *children;          /* in order of creation, hashed by name */
 	UT_hash_handle hh;
 };
 
@@ -63,7 +71,7 @@ struct obj_observer {
 };
 
 struct obj *obj_ref(struct obj *obj);
-void obj_unref(struct obj *obj);
+void obj_unref(struct obj *obj); /* takes NULL */
 void obj_changed(struct obj *obj, enum obj_aspect aspect);
 /* Takes the name out of its parent: look-ups fail from now on, references stay good. */
 void obj_remove(struct obj *obj);
@@ -92,7 +100,6 @@ void obj_unhold(struct obj *obj); /* the last one ends the object */
 /* Writes a refusal into `error` here and in every directory above: time, pid, what was written, the sentence. */
 void obj_refuse(struct obj *obj, int pid, const char *written, const struct err *err);
 /* One row per refusal, newest last, at most 16. */
-struct buf;
 void obj_render_refusals(const struct obj *obj, struct buf *out);
 
 /* Appends one event line (design 2.8) here and in every directory above. `extra` is consumed, may be NULL; its

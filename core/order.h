@@ -19,7 +19,8 @@ typedef void (*order_answer)(void *context, const struct err *err, const char *m
 struct order *order_new(struct obj *target, int pid, const char *written, order_answer answer, void *context);
 void order_detach(struct order *order); /* the answer function will not be called */
 
-/* For core. Each ends the order; the refusal is also recorded by obj_refuse() on the target. */
+/* For core. Each ends the order and takes NULL (nobody asked); a refusal is also recorded by obj_refuse() on
+ * the target. */
 void order_accept(struct order *order, const char *made);
 void order_refuse(struct order *order, const struct err *err);
 void order_refusef(struct order *order, int code, const char *format, ...)

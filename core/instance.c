@@ -1,0 +1,200 @@
+#include "core/instance.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "core/model.h"
+#include "core/root.h"
+
+struct instance *instance_of(struct obj *obj)
+{
+	return (struct instance *)obj;
+}
+
+struct obj *instance_obj(struct instance *instance)
+{
+	return &instance->obj;
+}
+
+const char *instance_text(const struct instance *instance, enum setting_id id)
+{
+	return values_text(instance->own, &backend_of_instance(instance)->values, id);
+}
+
+/* --- the class --------------------------------------------------------------------------------------------- */
+
+static const char *state(const struct obj *obj)
+{
+	static const char *const names[] = {
+		[INSTANCE_WAITING] = "waiting",     [INSTANCE_AGREED] = "agreed",
+		[INSTANCE_DEPLOYING] = "deploying", [INSTANCE_READY] = "ready",
+		[INSTANCE_STOPPING] = "stopping",   [INSTANCE_STOPPED] = "stopped",
+		[INSTANCE_ERROR] = "error",
+	};
+
+	return names[((const struct instance *)obj)->state];
+}
+
+static bool ended(const struct obj *obj)
+{
+	const struct instance *instance = (const struct instance *)obj;
+
+	return instance->state == INSTANCE_STOPPED || instance->state == INSTANCE_ERROR;
+}
+
+static bool settled(const struct obj *obj)
+{
+	return ended(obj) || ((const struct instance *)obj)->state == INSTANCE_READY;
+}
+
+static const struct err *outcome(const struct obj *obj)
+{
+	return ((const struct instance *)obj)->outcome;
+}
+
+static void abort_step(struct obj *obj)
+{
+	instance_abort(instance_of(obj), NULL);
+}
+
+static void let_go(struct obj *obj)
+{
+	instance_stop(instance_of(obj), NULL);
+}
+
+static void release(struct obj *obj)
+{
+	struct instance *instance = instance_of(obj);
+
+	if (instance->own)
+		values_free(instance->own);
+	free(instance->own);
+	free(instance->outcome);
+	obj_fini(obj);
+	free(instance);
+}
+
+static const struct obj_class class = {state, settled, ended, outcome, abort_step, let_go, release};
+
+/* --- creation ---------------------------------------------------------------------------------------------- */
+
+/* What may differ between the instances of one backend: what the demand does not carry. */
+static bool may_override(enum setting_id id)
+{
+	static const bool may[SETTINGS] = {
+		[SET_ENV] = true,          [SET_WORKDIR] = true,        [SET_VOLUMES] = true,
+		[SET_RENT_TIMEOUT] = true, [SET_DEPLOY_TIMEOUT] = true, [SET_COMMAND_TIMEOUT] = true,
+		[SET_IDLE_TIMEOUT] = true, [SET_SETUP] = true,          [SET_TEARDOWN] = true,
+	};
+
+	return may[id];
+}
+
+static int own_values(const struct setting_pair *pairs, unsigned count, struct values **own, struct err *err)
+{
+	if (!count)
+		return 0;
+	*own = mem_alloc(sizeof(**own));
+	for (unsigned i = 0; i < count; i++) {
+		const struct setting *setting = setting_find(pairs[i].key, err);
+
+		if (!setting)
+			return -1;
+		if (!may_override(setting_id(setting)))
+			return err_set(err, EINVAL, "%s belongs to the backend, not to one instance",
+				       setting->name);
+		if (values_set(*own, setting_id(setting), pairs[i].value, strlen(pairs[i].value), err))
+			return -1;
+	}
+	return 0;
+}
+
+/* The lowest number that is free. */
+static char *choose_name(struct backend *backend)
+{
+	char name[16];
+
+	for (unsigned number = 1;; number++) {
+		snprintf(name, sizeof(name), "%u", number);
+		if (!obj_find(&backend->obj, name))
+			return mem_strdup(name);
+	}
+}
+
+static int check_create(struct backend *backend, const char *name, struct err *err)
+{
+	if (name && obj_check_name(name, err))
+		return -1;
+	if (name && obj_find(&backend->obj, name))
+		return err_set(err, EEXIST, "there is an instance \"%s\" already", name);
+	if (backend->state != BACKEND_STARTING && backend->state != BACKEND_READY)
+		return err_set(err, EBUSY, "the backend is %s: write start into its ctl first",
+			       obj_state(&backend->obj));
+	return 0;
+}
+
+struct instance *instance_create(struct backend *backend, const char *name, const struct setting_pair *pairs,
+				 unsigned count, struct err *err)
+{
+	MEM_AUTO char *chosen = NULL;
+	struct values *own = NULL;
+	struct instance *instance;
+
+	if (check_create(backend, name, err))
+		return NULL;
+	if (own_values(pairs, count, &own, err)) {
+		values_free(own);
+		free(own);
+		return NULL;
+	}
+	chosen = name ? mem_strdup(name) : choose_name(backend);
+	instance = mem_alloc(sizeof(*instance));
+	instance->own = own;
+	obj_init(&instance->obj, &class, OBJ_INSTANCE, backend->obj.golem, &backend->obj, chosen);
+	instance->obj.events = bytelog_new(root_spill_dir(backend->obj.golem), INSTANCE_EVENTS_IN_MEMORY, 0);
+	obj_enlist(&instance->obj);
+	obj_unref(&instance->obj); /* the listing holds it */
+	obj_event(&instance->obj, "instanceCreated", NULL);
+	return instance;
+}
+
+/* --- verbs ------------------------------------------------------------------------------------------------- */
+
+void instance_stop(struct instance *instance, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void instance_reset(struct instance *instance, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void instance_abort(struct instance *instance, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void instance_destroy(struct instance *instance, struct order *order)
+{
+	obj_remove(&instance->obj);
+	order_accept(order, NULL);
+}
+
+void instance_render_provider(struct instance *instance, struct buf *out)
+{
+}
+
+void instance_render_agreement(struct instance *instance, struct buf *out)
+{
+}
+
+void instance_render_activity(struct instance *instance, struct buf *out)
+{
+}
+
+void instance_render_cost(struct instance *instance, struct buf *out)
+{
+	buf_adds(out, "accrued\t0\nbilled\t0\naccepted\t0\npaid\t0\n");
+}
