@@ -31,6 +31,7 @@ enum serde_kind {
 	SERDE_FLAT,    /* a struct that keeps unknown members: never a list */
 	SERDE_LIST,    /* of `item` */
 	SERDE_MAP,     /* from strings to `item` */
+	SERDE_TAGGED,  /* {"NAME":{…}}: exactly one member, one of `fields`, whose types are structs */
 	SERDE_UNTAGGED /* whatever one of `alternatives` takes */
 };
 
