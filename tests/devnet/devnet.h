@@ -35,8 +35,10 @@ struct devnet {
 	const char *identity; /* the requestor's node id */
 	const char *subnet;
 	const char *platform; /* erc20-hoodi-tglm */
+	const char *funds;    /* GLM the requestor owns, a decimal text */
 	const char *work_dir; /* private, removed at the end */
 	struct latencies latencies;
+	unsigned down_ms;           /* of the restart that was asked for */
 	struct provider *providers; /* list */
 	struct market *market;
 	struct payment *payment;

@@ -8,10 +8,14 @@
 #include "tests/devnet/exchange.h"
 
 struct route {
-	const char *method;  /* "GET"; "*" for any */
-	const char *pattern; /* "/market-api/v1/demands/{}/events" */
+	const char *method; /* "GET"; "*" for any */
+	const char *
+		pattern; /* "/market-api/v1/demands/{}/events"; {} is one segment, {*} the rest of the path */
 	void (*handle)(struct exchange *exchange);
 };
+
+/* The row for the exchange, its parts taken out of the path; NULL: none. For dispatch only. */
+const struct route *route_find(struct exchange *exchange);
 
 /* Each table ends with a NULL method. */
 extern const struct route market_routes[];

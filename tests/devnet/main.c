@@ -1,0 +1,305 @@
+/* golem-devnet: options, the making and the taking down of the network. */
+#include <errno.h>
+#include <ftw.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "core/err.h"
+#include "core/mem.h"
+#include "core/text.h"
+#include "tests/devnet/devnet.h"
+#include "tests/devnet/digest.h"
+#include "tests/devnet/fault.h"
+#include "tests/devnet/latency.h"
+#include "tests/devnet/parts.h"
+#include "tests/devnet/provider.h"
+#include "tests/devnet/serde.h"
+#include "tests/devnet/server.h"
+
+enum { PROVIDERS_DEFAULT = 8, WHY_SIZE = 200, EXIT_USAGE = 2, NFTW_FDS = 16 };
+
+struct options {
+	char *host;
+	unsigned port;
+	const char *appkey, *subnet, *funds, *parent_dir;
+	enum latency_mood mood;
+	unsigned providers;
+	bool with_parent;
+	bool ends; /* -h, -V: done */
+};
+
+static const char usage[] =
+	"usage: golem-devnet [options]\n"
+	"A whole Golem network in one process: a yagna with providers that really run programs.\n"
+	"\n"
+	"  --listen HOST:PORT  address of the REST API (default 127.0.0.1:7465; port 0 picks one)\n"
+	"  --appkey KEY        the app key clients must send (default: $YAGNA_APPKEY, else \"devnet\")\n"
+	"  --subnet NAME       subnet of the providers (default \"public\")\n"
+	"  --providers N       how many providers there are (default 8; one of eight rejects)\n"
+	"  --funds GLM         what the requestor owns (default 1000)\n"
+	"  --fast              nothing takes longer than it must\n"
+	"  --real              times as measured on a real network\n"
+	"  --work-dir DIR      where the instances' files are kept while it runs (default: $TMPDIR or /tmp)\n"
+	"  --with-parent       end when the process that started it ends\n"
+	"  -h, --help          this text\n"
+	"  -V, --version       the version\n"
+	"\n"
+	"Prints \"listening on URL\" when it is ready; ends on SIGTERM or SIGINT and leaves nothing "
+	"behind.\n";
+
+static bool take_listen(struct options *options, const char *value)
+{
+	struct err err = {0};
+	const char *colon = strrchr(value, ':');
+	uint64_t port = 0;
+	struct sockaddr_in address;
+	if (!colon || text_integer(colon + 1, 0, 65535, &port, &err))
+		return false;
+	free(options->host);
+	options->host = mem_printf("%.*s", (int)(colon - value), value);
+	options->port = (unsigned)port;
+	return !uv_ip4_addr(options->host, 0, &address);
+}
+
+static bool take_providers(struct options *options, const char *value)
+{
+	struct err err = {0};
+	uint64_t count;
+	if (text_integer(value, 0, PROVIDERS_MAX, &count, &err))
+		return false;
+	options->providers = (unsigned)count;
+	return true;
+}
+
+static bool take_appkey(struct options *options, const char *value)
+{
+	options->appkey = value;
+	return *value;
+}
+
+static bool take_subnet(struct options *options, const char *value)
+{
+	options->subnet = value;
+	return *value && !value[strcspn(value, "()=*\\")];
+}
+
+static bool take_funds(struct options *options, const char *value)
+{
+	options->funds = value;
+	return *value != '-' && !serde_parse_decimal(value);
+}
+
+static bool take_work_dir(struct options *options, const char *value)
+{
+	options->parent_dir = value;
+	return *value;
+}
+
+static bool take_fast(struct options *options, const char *value)
+{
+	options->mood = LATENCY_FAST;
+	return true;
+}
+
+static bool take_real(struct options *options, const char *value)
+{
+	options->mood = LATENCY_REAL;
+	return true;
+}
+
+static bool take_with_parent(struct options *options, const char *value)
+{
+	options->with_parent = true;
+	return true;
+}
+
+static bool take_help(struct options *options, const char *value)
+{
+	fputs(usage, stdout);
+	options->ends = true;
+	return true;
+}
+
+static bool take_version(struct options *options, const char *value)
+{
+	puts("golem-devnet " GOLEMFS_VERSION " (answers as yagna 0.17.6)");
+	options->ends = true;
+	return true;
+}
+
+static const struct option_row {
+	const char *name;
+	int letter;
+	bool argument;
+	bool (*take)(struct options *options, const char *value);
+} option_rows[] = {
+	{"listen", 0, true, take_listen},
+	{"appkey", 0, true, take_appkey},
+	{"subnet", 0, true, take_subnet},
+	{"providers", 0, true, take_providers},
+	{"funds", 0, true, take_funds},
+	{"work-dir", 0, true, take_work_dir},
+	{"fast", 0, false, take_fast},
+	{"real", 0, false, take_real},
+	{"help", 'h', false, take_help},
+	{"version", 'V', false, take_version},
+	{"with-parent", 0, false, take_with_parent},
+};
+enum { OPTIONS = sizeof(option_rows) / sizeof(*option_rows), FIRST_VALUE = 256 };
+
+static bool refuse_option(const char *word, const char *why)
+{
+	fprintf(stderr, "golem-devnet: %s: %s\nTry 'golem-devnet --help'.\n", word, why);
+	return false;
+}
+
+static const struct option_row *find_row(int value)
+{
+	if (value >= FIRST_VALUE)
+		return &option_rows[value - FIRST_VALUE];
+	for (size_t i = 0; i < OPTIONS; i++)
+		if (option_rows[i].letter == value)
+			return &option_rows[i];
+	return NULL;
+}
+
+static bool read_options(struct options *options, int argc, char **argv)
+{
+	struct option table[OPTIONS + 1] = {0};
+	for (size_t i = 0; i < OPTIONS; i++) {
+		table[i].name = option_rows[i].name;
+		table[i].has_arg = option_rows[i].argument ? required_argument : no_argument;
+		table[i].val = FIRST_VALUE + (int)i;
+	}
+	opterr = 0;
+	int value;
+	while (!options->ends && (value = getopt_long(argc, argv, ":hV", table, NULL)) >= 0) {
+		const char *word = argv[optind - 1];
+		if (value == ':')
+			return refuse_option(word, "needs a value");
+		if (value == '?')
+			return refuse_option(word, "no such option");
+		if (!find_row(value)->take(options, optarg))
+			return refuse_option(word, "no value for this option");
+	}
+	return optind == argc || options->ends ? true : refuse_option(argv[optind], "no such option");
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	remove(path);
+	return 0;
+}
+
+/* Stays on its own filesystem: whatever a part may have left mounted is not emptied through it. */
+static void remove_tree(const char *path)
+{
+	nftw(path, remove_entry, NFTW_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static char *make_work_dir(const struct options *options)
+{
+	const char *tmp = getenv("TMPDIR");
+	const char *parent = options->parent_dir ? options->parent_dir : tmp && *tmp ? tmp : "/tmp";
+	if (options->parent_dir && mkdir(parent, 0700) && errno != EEXIST)
+		return NULL;
+	char *dir = mem_printf("%s/golem-devnet.XXXXXX", parent);
+	if (mkdtemp(dir))
+		return dir;
+	free(dir);
+	return NULL;
+}
+
+static void on_end(void *context)
+{
+	loop_stop(context);
+}
+
+static void end_with_parent(const struct options *options, pid_t parent)
+{
+	if (!options->with_parent)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent) /* it ended before the request was made */
+		raise(SIGTERM);
+}
+
+static void serve(struct devnet *devnet, const struct options *options, pid_t parent)
+{
+	struct loop_signal *term = loop_on_signal(devnet->loop, SIGTERM, on_end, devnet->loop);
+	struct loop_signal *interrupt = loop_on_signal(devnet->loop, SIGINT, on_end, devnet->loop);
+	struct loop_signal *hangup = loop_on_signal(devnet->loop, SIGHUP, on_end, devnet->loop);
+	end_with_parent(options, parent);
+	printf("listening on http://%s:%u\n", server_host(devnet->server), server_port(devnet->server));
+	fflush(stdout);
+	loop_run(devnet->loop);
+	loop_off_signal(&term);
+	loop_off_signal(&interrupt);
+	loop_off_signal(&hangup);
+}
+
+static int run(const struct options *options, pid_t parent)
+{
+	char why[WHY_SIZE];
+	char identity[43];
+	char hex[DIGEST_HEX_MAX];
+	int status = EXIT_FAILURE;
+	digest_hex(DIGEST_SHA1, options->appkey, strlen(options->appkey), hex);
+	snprintf(identity, sizeof(identity), "0x%.40s", hex);
+	MEM_AUTO char *work_dir = make_work_dir(options);
+	struct devnet devnet = {.appkey = options->appkey,
+				.identity = identity,
+				.subnet = options->subnet,
+				.platform = "erc20-hoodi-tglm",
+				.funds = options->funds,
+				.work_dir = work_dir,
+				.latencies = latency_of(options->mood)};
+	devnet.loop = loop_new();
+	if (!work_dir || !devnet.loop) {
+		fprintf(stderr, "golem-devnet: cannot start: %s\n", strerror(errno));
+		goto out;
+	}
+	devnet.faults = faults_new();
+	provider_make(&devnet, options->providers);
+	parts_make(&devnet);
+	devnet.server = server_new(&devnet, options->host, options->port, why);
+	if (devnet.server) {
+		serve(&devnet, options, parent);
+		status = EXIT_SUCCESS;
+		server_free(devnet.server);
+		uv_run(loop_uv(devnet.loop), UV_RUN_NOWAIT); /* the connections' users are told */
+	} else {
+		fprintf(stderr, "golem-devnet: %s\n", why);
+	}
+	parts_free(&devnet);
+	provider_free_all(&devnet);
+	faults_free(devnet.faults);
+out:
+	if (devnet.loop)
+		loop_free(devnet.loop);
+	if (work_dir)
+		remove_tree(work_dir);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	pid_t parent = getppid();
+	const char *key = getenv("YAGNA_APPKEY");
+	struct options options = {.host = mem_strdup("127.0.0.1"),
+				  .port = 7465,
+				  .appkey = key && *key ? key : "devnet",
+				  .subnet = "public",
+				  .funds = "1000",
+				  .providers = PROVIDERS_DEFAULT};
+	signal(SIGPIPE, SIG_IGN);
+	int status = EXIT_USAGE;
+	if (read_options(&options, argc, argv))
+		status = options.ends ? EXIT_SUCCESS : run(&options, parent);
+	free(options.host);
+	return status;
+}
