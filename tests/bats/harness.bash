@@ -183,7 +183,7 @@ nothing_rented() {
 }
 
 # fault JSON: makes the devnet misbehave; prints the fault's id. faults_clear: good again.
-fault() { rest POST /devnet/faults "$1" | jq -r .id; }
+fault() { rest POST /devnet/faults "$1" | jq -r 'if type == "number" then . else error(.message) end'; }
 fault_hits() { rest GET /devnet/faults | jq -r ".[] | select(.id == $1) | .hits"; }
 faults_clear() { rest DELETE /devnet/faults >/dev/null; }
 
