@@ -1,6 +1,5 @@
 // Starts a golem-devnet of one's own and points the SDK at it, the way a user does: by the environment.
 import { spawn } from "node:child_process";
-import { createServer } from "node:net";
 import { once } from "node:events";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,22 +14,14 @@ export const latencies = process.env.GOLEM_DEVNET_LATENCIES ?? "fast";
 export const appkey = "key-of-the-tests";
 const subnet = "tests";
 
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
-
-// Resolves with the first line that matches, rejects when the program ends before.
-function lineOf(child, pattern) {
+// Where it listens; rejects when it ends before it does.
+function listening(child) {
   return new Promise((found, failed) => {
     let text = "";
     const read = (data) => {
       text += data;
-      if (pattern.test(text)) found(text);
+      const url = /^listening on (\S+)\n/m.exec(text);
+      if (url) found(url[1]);
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
@@ -42,12 +33,10 @@ function lineOf(child, pattern) {
 export class Devnet {
   static async start(...options) {
     const devnet = new Devnet();
-    const listen = `127.0.0.1:${await freePort()}`;
-    devnet.url = `http://${listen}`;
     const mode = latencies === "fast" ? ["--fast"] : [];
-    const args = ["--listen", listen, "--appkey", appkey, "--subnet", subnet, ...mode, ...options];
-    devnet.child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-    await lineOf(devnet.child, /http:\/\/|listening/);
+    const args = ["--listen", "127.0.0.1:0", "--appkey", appkey, "--subnet", subnet, "--with-parent"];
+    devnet.child = spawn(program, [...args, ...mode, ...options], { stdio: ["ignore", "pipe", "pipe"] });
+    devnet.url = await listening(devnet.child);
     Object.assign(process.env, {
       YAGNA_API_URL: devnet.url,
       YAGNA_APPKEY: appkey,
