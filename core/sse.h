@@ -20,7 +20,8 @@ struct sse_handler {
 
 struct sse *sse_new(const struct sse_handler *handler);
 void sse_free(struct sse *sse); /* allowed inside a handler */
-/* 0, or -1 with EIO when a line or an event is too long; the reader is of no use afterwards. */
+/* 0; 1 when a handler has freed the reader; or -1 with EIO when a line or an event is too long: the reader is of no
+ * use then. */
 int sse_feed(struct sse *sse, const void *data, size_t len, struct err *err);
 
 #endif

@@ -269,7 +269,7 @@ struct yagna_call *yagna_exec(struct yagna *yagna, const char *activity, const c
 			      yagna_text_done done, void *context);
 
 struct yagna_bytes {
-	const char *data; /* may hold NULs; NUL terminated all the same */
+	const char *data; /* may hold NULs, and does not end with one */
 	size_t len;
 };
 struct yagna_result {
