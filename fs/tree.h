@@ -1,0 +1,77 @@
+/*
+ * The tables that are the tree. One row is one name: its class, what it shows or takes, the aspect whose change
+ * gives its mtime and wakes its readers, and its help. Listings, modes, dispatch, README, the help of `ctl` and
+ * the manual's reference section are all made from these rows; adding a control file is adding a row.
+ */
+#ifndef FS_TREE_H
+#define FS_TREE_H
+
+#include <stdbool.h>
+
+#include "core/backend.h"
+#include "core/buf.h"
+#include "core/obj.h"
+#include "core/order.h"
+
+struct file_class;
+struct row;
+
+/* A verb of a control file. `call` answers the order exactly once; word[0] is the verb itself, count the number
+ * of words after it, between min and max. */
+struct verb {
+	const char *name;
+	const char *usage; /* its arguments, as help shows them */
+	unsigned min;
+	unsigned max;
+	void (*call)(struct obj *obj, char **word, unsigned count, struct order *order);
+	const char *help;
+	const char *example;
+};
+enum { VERB_MANY = 250 };
+
+/* What a directory holds: named rows, and perhaps one entry for each child of the object. */
+struct dir {
+	const struct row *rows;               /* ends with a NULL name; NULL: ask make_rows */
+	const struct row *(*make_rows)(void); /* rows made from a table of core, the same ones each time */
+	const struct row *child; /* how every child of the object is shown; NULL: there are none here */
+	int (*make)(struct obj *parent, const char *name, struct err *err); /* mkdir; NULL: EPERM */
+	int (*drop)(struct obj *child, struct err *err);                    /* rmdir; NULL: EPERM */
+};
+
+enum {
+	ROW_UNLISTED = 1, /* found by name, not by readdir: its read waits, or its opening means something */
+	ROW_FRESH = 2     /* shows more than its aspect: rendered at every read, never cached */
+};
+
+struct row {
+	const char *name;
+	const struct file_class *class;
+	unsigned flags;
+	enum obj_aspect aspect;
+	const char *help;
+	/* What the class asks for: */
+	void (*show)(struct obj *obj, const struct row *row, struct buf *out);
+	struct bytelog *(*log)(struct obj *obj);
+	const struct verb *verbs;
+	const struct setting *setting;
+	const struct dir *dir;
+};
+
+extern const struct row tree_root;     /* the mount itself */
+extern const struct row tree_backend;  /* backends/BACKEND */
+extern const struct row tree_instance; /* …/instances/INSTANCE */
+extern const struct row tree_command;  /* …/commands/N */
+
+/* The rows of a directory, one after the other; start with NULL, ends with NULL. */
+const struct row *dir_next(const struct dir *dir, const struct row *row);
+const struct row *dir_find(const struct dir *dir, const char *name);
+
+/* Shared by the tables. */
+void tree_show_state(struct obj *obj, const struct row *row, struct buf *out);
+void tree_show_error(struct obj *obj, const struct row *row, struct buf *out);
+struct bytelog *tree_events(struct obj *obj);
+void tree_end_line(struct buf *out); /* a newline, where there is text without one */
+/* Reads KEY=VALUE words into *pairs (the caller's, pointing into the words). EINVAL names the word. */
+int tree_pairs(char **word, unsigned count, struct setting_pair *pairs, struct err *err);
+
+#endif
