@@ -79,3 +79,25 @@ void obj_event(struct obj *obj, const char *event, cJSON *extra)
 	}
 	cJSON_free(text);
 }
+
+void obj_log_refusal(struct obj *obj, int pid, const char *written, const struct err *err)
+{
+	struct bytelog *log = golem_log(obj->golem);
+	cJSON *line = cJSON_CreateObject();
+	char *text;
+
+	add_time(line);
+	cJSON_AddNumberToObject(line, "pid", pid);
+	add_place(line, obj);
+	cJSON_AddStringToObject(line, "written", written);
+	cJSON_AddStringToObject(line, "errno", strerrorname_np(err->code) ? strerrorname_np(err->code) : "");
+	cJSON_AddStringToObject(line, "message", err->text);
+	clean(line);
+	text = cJSON_PrintUnformatted(line);
+	cJSON_Delete(line);
+	if (!text)
+		return;
+	bytelog_append(log, text, strlen(text));
+	bytelog_append(log, "\n", 1);
+	cJSON_free(text);
+}

@@ -11,6 +11,7 @@ struct golem {
 	struct loop *loop;
 	struct obj_observer observer;
 	uint64_t seq;
+	struct bytelog *log;
 	char *url, *appkey, *state_dir, *registry_url;
 };
 
@@ -45,6 +46,7 @@ static void release(struct obj *obj)
 	struct golem *golem = obj->golem;
 
 	obj_fini(obj);
+	bytelog_free(golem->log);
 	free(golem->url);
 	free(golem->appkey);
 	free(golem->state_dir);
@@ -65,6 +67,7 @@ struct golem *golem_new(struct loop *loop, const struct golem_options *options, 
 	golem->registry_url = mem_strdup(options->registry_url);
 	obj_init(&golem->obj, &class, OBJ_ROOT, golem, NULL, "");
 	golem->obj.events = bytelog_new(golem->state_dir, ROOT_EVENTS_IN_MEMORY, 0);
+	golem->log = bytelog_new(golem->state_dir, ROOT_EVENTS_IN_MEMORY, 0);
 	return golem;
 }
 
@@ -89,6 +92,11 @@ void golem_start(struct golem *golem)
 void golem_leave(struct golem *golem, bool keep, loop_call left, void *context)
 {
 	loop_defer(golem->loop, left, context);
+}
+
+struct bytelog *golem_log(struct golem *golem)
+{
+	return golem->log;
 }
 
 struct obj *golem_root(struct golem *golem)

@@ -29,6 +29,8 @@ void golem_start(struct golem *golem);
 void golem_leave(struct golem *golem, bool keep, loop_call left, void *context);
 
 struct obj *golem_root(struct golem *golem);
+/* Every refusal since the start, one JSON object per line; `error` files keep the last 16 of theirs. */
+struct bytelog *golem_log(struct golem *golem);
 void golem_render_status(struct golem *golem,
 			 struct buf *out); /* connection, what is missing, what is wound up */
 

@@ -37,6 +37,8 @@ void obj_tell_later(struct obj *obj, unsigned bits);
 /* Frees the head's own memory; for `release` of the classes. */
 void obj_fini(struct obj *obj);
 void obj_free_refusals(struct obj *obj); /* refusal.c */
+/* event.c: the line of a refusal in the root's log. */
+void obj_log_refusal(struct obj *obj, int pid, const char *written, const struct err *err);
 
 /* Keeps why the last step failed (NULL: it went well); `why` is copied. */
 void outcome_set(struct err **outcome, const struct err *why);

@@ -51,6 +51,7 @@ void obj_refuse(struct obj *obj, int pid, const char *written, const struct err 
 	buf_addc(&row, '\t');
 	buf_add_clean(&row, err->text);
 	buf_addc(&row, '\n');
+	obj_log_refusal(obj, pid, shown, err);
 	for (; obj; obj = obj->parent)
 		keep(obj, buf_text(&row));
 }

@@ -49,11 +49,14 @@ static void readme_names(const struct dir *dir, unsigned depth, struct buf *out)
 			continue;
 		if (column + width > 108) {
 			column = 2 * depth + 2;
+			out->len -= 2;
 			buf_printf(out, "\n%*s", (int)column, "");
 		}
 		buf_printf(out, "%s%s  ", mark, row->name);
 		column += width;
 	}
+	while (out->data[out->len - 1] == ' ')
+		out->len--;
 	buf_addc(out, '\n');
 }
 

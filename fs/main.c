@@ -121,7 +121,8 @@ static void stop(struct daemon *daemon)
 {
 	if (daemon->fs)
 		daemon->fs->leaving = true;
-	if (daemon->session)
+	/* By its number: another filesystem may stand at the path by now. */
+	if (daemon->session && (!daemon->mount || mount_there(daemon->mount)))
 		session_unmount(daemon->session);
 	mount_clear(daemon->mount);
 	mount_free(daemon->mount);

@@ -190,9 +190,14 @@ struct mount *mount_watch(struct loop *loop, const char *path, loop_call gone, v
 	return mount;
 }
 
+bool mount_there(const struct mount *mount)
+{
+	return mount && mount->id && table_find(match_id, &mount->id).id;
+}
+
 void mount_clear(struct mount *mount)
 {
-	if (mount && mount->id && table_find(match_id, &mount->id).id)
+	if (mount_there(mount))
 		detach(mount->path);
 }
 

@@ -16,6 +16,7 @@ struct mount;
 int mount_prepare(const char *mountpoint, char **path, struct err *err);
 /* Watches the mount just made at `path`; calls back once when it has left the mount table. */
 struct mount *mount_watch(struct loop *loop, const char *path, loop_call gone, void *context);
+bool mount_there(const struct mount *mount);
 void mount_clear(struct mount *mount); /* detaches it where it is still there */
 void mount_free(struct mount *mount);
 

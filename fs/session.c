@@ -155,7 +155,7 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	session_unmount(session);
+	loop_unwatch(&session->watch);
 	fuse_session_destroy(session->fuse);
 	free(session->buf.mem);
 	free(session);

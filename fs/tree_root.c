@@ -20,6 +20,11 @@ static void show_cost(struct obj *obj, const struct row *row, struct buf *out)
 	golem_render_cost(obj->golem, out);
 }
 
+static struct bytelog *log_of(struct obj *obj)
+{
+	return golem_log(obj->golem);
+}
+
 static void verb_create(struct obj *obj, char **word, unsigned count, struct order *order)
 {
 	struct setting_pair pairs[VERB_MANY];
@@ -89,6 +94,8 @@ static const struct row root_rows[] = {
 	 .log = tree_events},
 	{"events_pipe", &class_pipe, ROW_UNLISTED, ASPECT_EVENTS,
 	 "events from the first on, and then as they come", .log = tree_events},
+	{"log", &class_log, 0, ASPECT_REFUSALS, "every refusal since the start, one JSON object per line",
+	 .log = log_of},
 	{"wait", &class_wait, ROW_UNLISTED, ASPECT_STATE, "waits until nothing is under way anywhere",
 	 .show = tree_show_state},
 	{"backends", &class_dir, 0, ASPECT_CHILDREN,
