@@ -272,6 +272,7 @@ static size_t feed_head(struct http_parser *parser, const char *data, size_t len
 			parser->state = HTTP_TOO_LARGE;
 		return 0;
 	}
+	parser->head_seen = 0;
 	parser->state = parse_lines(parser->request, data, end) ? frame(parser) : HTTP_BAD;
 	return (size_t)(end - data);
 }

@@ -47,7 +47,7 @@ struct http_parser {
 	bool chunked;
 	size_t left; /* of the body, or of this chunk */
 	int chunk_step;
-	size_t head_seen; /* of the head, already searched for its end */
+	size_t head_seen; /* of the head, already searched for its end; of a chunk's line, its bytes so far */
 };
 
 /* The parser fills *request, which is empty or cleared. */

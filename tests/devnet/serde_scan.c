@@ -21,7 +21,7 @@ static void place(struct scan *scan, size_t index)
 	scan->placed = true;
 }
 
-static bool set(struct scan *scan, const char *format, va_list args)
+static bool __attribute__((format(printf, 2, 0))) set(struct scan *scan, const char *format, va_list args)
 {
 	char *text = NULL;
 	int len = vasprintf(&text, format, args);
