@@ -183,8 +183,11 @@ static bool read_options(struct options *options, int argc, char **argv)
 			return refuse_option(word, "needs a value");
 		if (value == '?')
 			return refuse_option(word, "no such option");
-		if (!find_row(value)->take(options, optarg))
-			return refuse_option(word, "no value for this option");
+		const struct option_row *row = find_row(value);
+		MEM_AUTO char *name = mem_printf("--%s", row->name);
+		MEM_AUTO char *why = mem_printf("\"%s\" is no value for it", optarg ? optarg : "");
+		if (!row->take(options, optarg))
+			return refuse_option(name, why);
 	}
 	return optind == argc || options->ends ? true : refuse_option(argv[optind], "no such option");
 }
