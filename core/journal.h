@@ -26,7 +26,7 @@ enum journal_kind {
 };
 
 struct journal_entry {
-	uint64_t number; /* from 1 up, never used again */
+	uint64_t number; /* from 1 up, never used again by this process */
 	enum journal_kind kind;
 	const char *id;     /* NULL: an intent */
 	const cJSON *facts; /* object */

@@ -32,6 +32,9 @@ struct payment_terms {
 	const double *coefficient;           /* GLM per unit */
 	double start_price;                  /* GLM per activity */
 	unsigned threads;                    /* of the offer; 0: unknown */
+	struct timespec
+		since; /* of one made by an earlier run: when it was confirmed; its documents are read again.
+				  0: it is being confirmed now */
 };
 
 enum payment_event {
@@ -79,7 +82,7 @@ void payment_activity_ended(struct payment_account *account, const char *activit
 /* The newest usage, for `accrued`; in the order of the vector. */
 void payment_usage(struct payment_account *account, const char *activity, const double *usage,
 		   unsigned count);
-/* The agreement has ended: the invoice is to come. */
+/* The agreement has ended, whoever ended it. Its invoice is judged from now on, not before. */
 void payment_ended(struct payment_account *account);
 bool payment_settled(const struct payment_account *account); /* invoice accepted, refused or nothing used */
 
