@@ -72,6 +72,8 @@ void deal_free(struct deal *deal)
 		exchange_hang_up(poll_take(deal->waiting));
 	loop_cancel(&deal->approval);
 	loop_cancel(&deal->expiration);
+	loop_cancel(&deal->fault);
+	free(deal->fault_message);
 	free(deal->agreement.session);
 	free(deal);
 }
@@ -156,8 +158,7 @@ static struct deal *deal_new(struct devnet *devnet, struct proposal *offer, cons
 	deal->agreement.provider = offer->offer->provider;
 	deal->agreement.demand = offer->previous->properties;
 	deal->agreement.offer = offer->properties;
-	deal->agreement.platform =
-		properties_text(offer->previous->properties, "golem.com.payment.chosen-platform");
+	deal->agreement.platform = properties_text(offer->previous->properties, PROPERTY_CHOSEN_PLATFORM);
 	deal->devnet = devnet;
 	deal->offer = offer;
 	deal->demand = offer->previous;
@@ -353,7 +354,7 @@ static void expire_running(void *context)
 	char text[40];
 
 	deal->expiration = NULL;
-	properties_number(deal->agreement.demand, "golem.srv.comp.expiration", &ms);
+	properties_number(deal->agreement.demand, PROPERTY_EXPIRATION, &ms);
 
 	struct timespec end = {.tv_sec = (time_t)(ms / 1000)};
 
@@ -372,7 +373,7 @@ static void plan_expiration(struct deal *deal)
 	struct timespec now = wire_now();
 	double ms;
 
-	if (!properties_number(deal->agreement.demand, "golem.srv.comp.expiration", &ms))
+	if (!properties_number(deal->agreement.demand, PROPERTY_EXPIRATION, &ms))
 		return;
 
 	double left = ms - (double)now.tv_sec * 1000 - (double)now.tv_nsec / 1e6;
@@ -383,6 +384,25 @@ static void plan_expiration(struct deal *deal)
 			loop_after(deal->devnet->loop, left > 0 ? (uint64_t)left : 0, expire_running, deal);
 }
 
+static void end_by_fault(void *context)
+{
+	struct deal *deal = context;
+	char *message MEM_AUTO = mem_move(&deal->fault_message);
+
+	deal->fault = NULL;
+	market_provider_terminates(&deal->agreement, message, "Shutdown");
+}
+
+static void plan_fault(struct deal *deal)
+{
+	const struct fault *fault = fault_hit(deal->devnet, "terminate-agreement", deal->agreement.provider);
+
+	if (!fault)
+		return;
+	deal->fault_message = mem_strdup(*fault->message ? fault->message : "Shutting down Provider");
+	deal->fault = loop_after(deal->devnet->loop, fault->delay_ms, end_by_fault, deal);
+}
+
 static void approve(struct deal *deal)
 {
 	deal->state = DEAL_APPROVED;
@@ -391,6 +411,7 @@ static void approve(struct deal *deal)
 	deal->agreement.approved_at = (double)deal->approved.tv_sec + (double)deal->approved.tv_nsec / 1e9;
 	deal->offer->offer->agreements++;
 	plan_expiration(deal);
+	plan_fault(deal);
 	deal_event_add(deal, NULL, NULL);
 	activity_agreement_approved(deal->devnet, &deal->agreement);
 	payment_agreement_approved(deal->devnet, &deal->agreement);
@@ -402,8 +423,8 @@ static void decide(void *context)
 	char *refusal MEM_AUTO = NULL;
 
 	deal->approval = NULL;
-	if (!can_become(deal, DEAL_APPROVED) || !deal->agreement.provider->reachable ||
-	    fault_hits(deal->devnet, "silent", deal->agreement.provider))
+	if (!can_become(deal, DEAL_APPROVED) || !market_reaches(deal->devnet, deal->agreement.provider) ||
+	    fault_hits(deal->devnet, "ignore-agreement", deal->agreement.provider))
 		return;
 	if (is_past(&deal->valid_to)) {
 		deal->state = DEAL_EXPIRED;
@@ -428,7 +449,7 @@ static bool provider_takes(struct exchange *exchange, const struct deal *deal)
 {
 	const char *id = deal->agreement.id;
 
-	if (!deal->agreement.provider->reachable)
+	if (!market_reaches(deal->devnet, deal->agreement.provider))
 		exchange_reply_message(exchange, 500, "Protocol error: Propose Agreement [R-%s] %s.", id,
 				       DEVNET_GSB_TIMEOUT);
 	else if (deal->offer->counter)
@@ -498,7 +519,7 @@ static void cancel_agreement(struct exchange *exchange)
 	deal = path_deal(exchange, WORDS_PLAIN, "R-");
 	if (!deal || !check_way(exchange, deal, DEAL_CANCELLED))
 		return;
-	if (!deal->agreement.provider->reachable) {
+	if (!market_reaches(deal->devnet, deal->agreement.provider)) {
 		exchange_reply_message(exchange, 500,
 				       "Protocol error while approving: Approve Agreement [R-%s] %s.",
 				       deal->agreement.id, DEVNET_GSB_TIMEOUT);
@@ -537,6 +558,7 @@ static void terminate(struct deal *deal, const char *terminator, cJSON *reason)
 	deal->agreement.terminated = true;
 	deal->offer->offer->agreements--;
 	loop_cancel(&deal->expiration);
+	loop_cancel(&deal->fault);
 	deal->end = deal_event_add(deal, terminator, reason);
 	offer_again(deal);
 	activity_agreement_ended(deal->devnet, &deal->agreement);
@@ -566,7 +588,7 @@ static void terminate_agreement(struct exchange *exchange)
 	deal = path_deal(exchange, WORDS_TERMINATE, "");
 	if (!deal || !check_way(exchange, deal, DEAL_TERMINATED))
 		return;
-	if (!deal->agreement.provider->reachable) {
+	if (!market_reaches(deal->devnet, deal->agreement.provider)) {
 		/* It stays approved; the requestor may try again. */
 		exchange_reply_message(exchange, 500,
 				       "Protocol error while terminating: Terminate Agreement [R-%s] %s.",

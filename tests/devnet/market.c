@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "core/mem.h"
+#include "tests/devnet/fault.h"
 #include "tests/devnet/properties.h"
 #include "tests/devnet/route.h"
 #include "tests/devnet/serde.h"
@@ -113,6 +114,11 @@ bool market_check_max_events(struct exchange *exchange, long max)
 	return false;
 }
 
+bool market_reaches(struct devnet *devnet, const struct provider *provider)
+{
+	return provider->reachable && !fault_hits(devnet, "unreachable", provider);
+}
+
 /* ---- offers and their matching ---- */
 
 bool market_matches(const struct constraint *demand, const cJSON *demand_properties,
@@ -145,7 +151,8 @@ static void show_next_offer(void *context)
 
 	demand->matching = NULL;
 	if (market_matches(demand->filter, demand->properties, offer->filter, provider->offer_properties,
-			   NULL, NULL))
+			   NULL, NULL) &&
+	    !fault_hits(demand->devnet, "no-offer", provider))
 		demand_add_proposal(demand, proposal_new(demand->devnet, offer, demand->id,
 							 cJSON_Duplicate(provider->offer_properties, true),
 							 provider->offer_constraints, NULL));
@@ -384,11 +391,13 @@ static struct demand_event *next_event(const struct demand *demand)
 static void reply_with_events(struct demand *demand, struct exchange *exchange, long max)
 {
 	cJSON *list = cJSON_CreateArray();
+	bool lost = fault_hits(demand->devnet, "lose-events", NULL);
 
 	while (demand->queue && max-- > 0) {
 		struct demand_event *event = next_event(demand);
 
-		cJSON_AddItemToArray(list, event_json(event));
+		if (!lost)
+			cJSON_AddItemToArray(list, event_json(event));
 		event_free(demand, event);
 	}
 	exchange_reply_json(exchange, 200, list);

@@ -111,7 +111,8 @@ struct deal {
 	struct proposal *demand, *offer;
 	struct timespec created, valid_to, approved;
 	struct poll *waiting;
-	struct loop_timer *approval, *expiration;
+	struct loop_timer *approval, *expiration, *fault;
+	char *fault_message;
 	struct deal_event *end; /* of the termination, or NULL */
 };
 
@@ -161,6 +162,9 @@ bool market_check_demand_id(struct exchange *exchange, const char *id);
 const char *market_proposal_id_fault(const char *id); /* NULL, or what is wrong with it after "Id [..] " */
 bool market_check_max_events(struct exchange *exchange, long max);
 cJSON *market_time(const struct timespec *time, unsigned digits);
+
+/* False: a call to the provider is not answered. */
+bool market_reaches(struct devnet *devnet, const struct provider *provider);
 
 /* ---- negotiation.c ---- */
 

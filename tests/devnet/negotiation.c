@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "tests/devnet/fault.h"
 #include "tests/devnet/market.h"
 #include "tests/devnet/properties.h"
 #include "tests/devnet/route.h"
@@ -230,7 +229,7 @@ static void save_counter(struct exchange *exchange, struct proposal *previous, c
 		proposal_new(devnet, previous->offer, previous->demand_id, properties, constraints, previous);
 
 	counter->ours = true;
-	if (!previous->offer->provider->reachable) {
+	if (!market_reaches(devnet, previous->offer->provider)) {
 		exchange_reply_message(
 			exchange, 500,
 			"Failed to send response for Proposal [%s]. Error: Countering Proposal [%s] "
@@ -278,7 +277,7 @@ static void reject_proposal(struct exchange *exchange)
 	if (!proposal || !may_react(exchange, proposal))
 		return;
 	proposal->state = PROPOSAL_REJECTED;
-	if (proposal->offer->provider->reachable)
+	if (market_reaches(proposal->devnet, proposal->offer->provider))
 		exchange_reply_empty(exchange, 204);
 	else
 		exchange_reply_message(exchange, 500, "Rejecting Proposal [%s] %s.", proposal->id,

@@ -7,12 +7,6 @@
 #include "tests/devnet/market.h"
 #include "tests/devnet/properties.h"
 
-#define CHOSEN_PLATFORM "golem.com.payment.chosen-platform"
-#define EXPIRATION      "golem.srv.comp.expiration"
-#define ACCEPT_TIMEOUT  "golem.com.payment.debit-notes.accept-timeout?"
-#define NOTE_INTERVAL   "golem.com.scheme.payu.debit-note.interval-sec?"
-#define PAYMENT_TIMEOUT "golem.com.scheme.payu.payment-timeout-sec?"
-
 enum {
 	MINUTE_S = 60,
 	HOUR_S = 3600,
@@ -71,7 +65,7 @@ static bool refuse(struct negotiation *negotiation, bool is_final)
 static bool rule_willing(struct negotiation *negotiation)
 {
 	struct provider *provider = negotiation->proposal->offer->provider;
-	const struct fault *fault = fault_hit(negotiation->proposal->devnet, "counter", provider);
+	const struct fault *fault = fault_hit(negotiation->proposal->devnet, "reject-proposal", provider);
 
 	if (!fault && !provider->rejects)
 		return true;
@@ -82,8 +76,8 @@ static bool rule_willing(struct negotiation *negotiation)
 static bool rule_required_fields(struct negotiation *negotiation)
 {
 	static const char *const required[][2] = {
-		{CHOSEN_PLATFORM, "/golem/com/payment/chosen-platform"},
-		{EXPIRATION, "/golem/srv/comp/expiration"},
+		{PROPERTY_CHOSEN_PLATFORM, "/golem/com/payment/chosen-platform"},
+		{PROPERTY_EXPIRATION, "/golem/srv/comp/expiration"},
 	};
 
 	for (unsigned i = 0; i < sizeof(required) / sizeof(*required); i++) {
@@ -124,11 +118,11 @@ static void print_expiration(double seconds, struct buf *out)
 static bool rule_expiration(struct negotiation *negotiation)
 {
 	double ms = 0, ignored;
-	bool notes = properties_number(negotiation->demand, ACCEPT_TIMEOUT, &ignored);
+	bool notes = properties_number(negotiation->demand, PROPERTY_ACCEPT_TIMEOUT, &ignored);
 	double longest = notes ? (double)EXPIRATION_MAX_YEARS * YEAR_S : EXPIRATION_MAX_WITHOUT_NOTES_S;
 	struct buf *refusal = &negotiation->refusal;
 
-	properties_number(negotiation->demand, EXPIRATION, &ms);
+	properties_number(negotiation->demand, PROPERTY_EXPIRATION, &ms);
 	negotiation->expires = ms / 1000;
 
 	double left = negotiation->expires - negotiation->now;
@@ -153,10 +147,10 @@ static bool rule_accept_timeout(struct negotiation *negotiation)
 {
 	double wanted, offered;
 
-	if (!properties_number(negotiation->offer, ACCEPT_TIMEOUT, &offered))
+	if (!properties_number(negotiation->offer, PROPERTY_ACCEPT_TIMEOUT, &offered))
 		return true;
-	if (!properties_number(negotiation->demand, ACCEPT_TIMEOUT, &wanted)) {
-		properties_remove(negotiation->offer, ACCEPT_TIMEOUT);
+	if (!properties_number(negotiation->demand, PROPERTY_ACCEPT_TIMEOUT, &wanted)) {
+		properties_remove(negotiation->offer, PROPERTY_ACCEPT_TIMEOUT);
 		return true;
 	}
 	if (wanted > offered) {
@@ -171,7 +165,7 @@ static bool rule_accept_timeout(struct negotiation *negotiation)
 		negotiator_print_duration((long)wanted, &negotiation->refusal);
 		return refuse(negotiation, true);
 	}
-	properties_set_integer(negotiation->offer, ACCEPT_TIMEOUT, (long)wanted);
+	properties_set_integer(negotiation->offer, PROPERTY_ACCEPT_TIMEOUT, (long)wanted);
 	return true;
 }
 
@@ -204,21 +198,21 @@ static bool take_over(struct negotiation *negotiation, const char *name, const c
 
 static bool rule_note_interval(struct negotiation *negotiation)
 {
-	return take_over(negotiation, NOTE_INTERVAL, "interval");
+	return take_over(negotiation, PROPERTY_NOTE_INTERVAL, "interval");
 }
 
 static bool rule_payment_timeout(struct negotiation *negotiation)
 {
-	if (cJSON_HasObjectItem(negotiation->demand, PAYMENT_TIMEOUT) ||
+	if (cJSON_HasObjectItem(negotiation->demand, PROPERTY_PAYMENT_TIMEOUT) ||
 	    negotiation->expires - negotiation->now < PAYMENT_TIMEOUT_REQUIRED_FROM_S)
-		return take_over(negotiation, PAYMENT_TIMEOUT, "payment timeout");
+		return take_over(negotiation, PROPERTY_PAYMENT_TIMEOUT, "payment timeout");
 	buf_adds(&negotiation->refusal, "Expiration time ");
 	print_expiration(negotiation->expires, &negotiation->refusal);
 	buf_adds(&negotiation->refusal, " exceeds the ");
 	negotiator_print_duration(PAYMENT_TIMEOUT_REQUIRED_FROM_S, &negotiation->refusal);
 	buf_adds(&negotiation->refusal,
-		 " threshold of enforcing mid-agreement payments but the required property '" PAYMENT_TIMEOUT
-		 "' was not present in the Demand");
+		 " threshold of enforcing mid-agreement payments but the required property "
+		 "'" PROPERTY_PAYMENT_TIMEOUT "' was not present in the Demand");
 	return refuse(negotiation, true);
 }
 
@@ -252,6 +246,10 @@ void negotiator_answer(struct proposal *proposal)
 					  .now = (double)now.tv_sec + (double)now.tv_nsec / 1e9};
 	bool agreed = true;
 
+	if (fault_hits(proposal->devnet, "ignore-proposal", offer->provider)) {
+		cJSON_Delete(negotiation.offer);
+		return;
+	}
 	drop_empty_objects(negotiation.offer);
 	for (unsigned i = 0; agreed && i < sizeof(rules) / sizeof(*rules); i++)
 		agreed = rules[i](&negotiation);
@@ -269,7 +267,7 @@ void negotiator_answer(struct proposal *proposal)
 char *negotiator_refusal(const struct deal *deal)
 {
 	struct offer *offer = deal->offer->offer;
-	const struct fault *fault = fault_hit(deal->devnet, "agreement", offer->provider);
+	const struct fault *fault = fault_hit(deal->devnet, "reject-agreement", offer->provider);
 
 	if (fault)
 		return mem_strdup(*fault->message ? fault->message : "Agreement rejected");

@@ -8,6 +8,13 @@
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 
+/* What providers and requestors agree on (reference 3.1). */
+#define PROPERTY_CHOSEN_PLATFORM "golem.com.payment.chosen-platform"
+#define PROPERTY_EXPIRATION      "golem.srv.comp.expiration"
+#define PROPERTY_ACCEPT_TIMEOUT  "golem.com.payment.debit-notes.accept-timeout?"
+#define PROPERTY_NOTE_INTERVAL   "golem.com.scheme.payu.debit-note.interval-sec?"
+#define PROPERTY_PAYMENT_TIMEOUT "golem.com.scheme.payu.payment-timeout-sec?"
+
 /* A new object: nested names joined with dots, sorted, a flat name winning over a nested one of the same path.
  * Lists stay values; what has no name of its own stands under "". */
 cJSON *properties_flatten(const cJSON *value);

@@ -243,7 +243,7 @@ static void reply_peer_offers(struct exchange *exchange, struct scan *scan, cons
 		reply_unknown_peer(exchange);
 		return;
 	}
-	if (!provider->reachable) {
+	if (!market_reaches(scan->devnet, provider)) {
 		exchange_reply_message(exchange, 504, "Timeout while attempting to fetch data from a peer");
 		return;
 	}
