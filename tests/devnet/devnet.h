@@ -25,7 +25,7 @@ struct provider;
  * (reference/yagna-api.md 11). One row per latency in latency.c. */
 struct latencies {
 	unsigned offer_ms, counter_ms, approval_ms, activity_create_ms, activity_destroy_step_ms, deploy_ms,
-		start_ms, run_ms, terminate_running_ms, invoice_ms, payment_tick_ms;
+		start_ms, run_ms, stream_hold_ms, terminate_running_ms, invoice_ms, payment_tick_ms;
 };
 
 struct devnet {

@@ -12,6 +12,7 @@
 	X(deploy_ms, 10, 0, 10)                                                                              \
 	X(start_ms, 5, 0, 5)                                                                                 \
 	X(run_ms, 20, 0, 20)                                                                                 \
+	X(stream_hold_ms, 42, 0, 42)                                                                         \
 	X(terminate_running_ms, 1000, 0, 1000)                                                               \
 	X(invoice_ms, 300, 0, 300)                                                                           \
 	X(payment_tick_ms, 1000, 0, 1000)

@@ -3,7 +3,22 @@
 #include "tests/devnet/devnet.h"
 
 const struct route *const parts_routes[] = {
-	common_routes, net_routes, gsb_routes, registry_routes, control_routes, NULL,
+	common_routes,
+	market_routes,
+	negotiation_routes,
+	agreement_routes,
+	agreement_event_routes,
+	scan_routes,
+	allocation_routes,
+	document_routes,
+	document_event_routes,
+	settlement_routes,
+	activity_routes,
+	net_routes,
+	gsb_routes,
+	registry_routes,
+	control_routes,
+	NULL,
 };
 
 struct part {
@@ -22,14 +37,17 @@ struct part {
 	{                                                                                                    \
 		name##_free(devnet->name);                                                                   \
 	}
+PART(market)
+PART(payment)
+PART(activities)
 PART(nets)
 PART(gsb)
 
 /* In order of making; market before what hears of its agreements. */
 static const struct part parts[] = {
-	{make_nets, free_nets, nets_forget},
-	{make_gsb, free_gsb, gsb_forget},
-	{NULL, NULL, NULL},
+	{make_market, free_market, scan_forget},  {make_payment, free_payment, NULL},
+	{make_activities, free_activities, NULL}, {make_nets, free_nets, nets_forget},
+	{make_gsb, free_gsb, gsb_forget},         {NULL, NULL, NULL},
 };
 
 void parts_make(struct devnet *devnet)

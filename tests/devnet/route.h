@@ -19,10 +19,14 @@ const struct route *route_find(struct exchange *exchange);
 
 /* Each table ends with a NULL method. */
 extern const struct route market_routes[];
+extern const struct route negotiation_routes[];
 extern const struct route agreement_routes[];
+extern const struct route agreement_event_routes[];
 extern const struct route scan_routes[];
 extern const struct route allocation_routes[];
 extern const struct route document_routes[];
+extern const struct route document_event_routes[];
+extern const struct route settlement_routes[]; /* payment cycles, payments */
 extern const struct route activity_routes[];
 extern const struct route net_routes[];
 extern const struct route gsb_routes[];

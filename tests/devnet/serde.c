@@ -208,7 +208,7 @@ static bool check_tagged(struct scan *scan, const struct serde_type *type)
 	if (!field)
 		return refuse_variant(scan, type, buf_text(&name));
 	if (!object)
-		return scan_fail(scan, "invalid type: unit variant, expected newtype variant");
+		return scan_custom(scan, "invalid type: unit variant, expected struct variant");
 	if (!scan_colon(scan) || !check_field(scan, field))
 		return false;
 	if (scan_peek(scan) == '}')
