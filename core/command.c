@@ -8,6 +8,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/model.h"
+#include "core/rental.h"
 #include "core/root.h"
 #include "core/timefmt.h"
 
@@ -27,6 +28,11 @@ struct obj *command_obj(struct command *command)
 }
 
 /* --- the class --------------------------------------------------------------------------------------------- */
+
+static const char *const reason_names[] = {
+	[REASON_NONE] = "",           [REASON_USER] = "user",       [REASON_INSTANCE] = "instance",
+	[REASON_BACKEND] = "backend", [REASON_TIMEOUT] = "timeout", [REASON_LOST] = "lost",
+};
 
 static const char *state(const struct obj *obj)
 {
@@ -70,28 +76,43 @@ static const struct obj_class class = {state, ended, ended, outcome, abort_it, a
 
 /* --- the queue --------------------------------------------------------------------------------------------- */
 
-/* An argument vector is a JSON array of texts with at least one; anything else that begins with [ is a shell's. */
+/* The length of the UTF-8 sequence that begins here, 0 when there is none. */
+static size_t sequence(const unsigned char *text, size_t len)
+{
+	size_t want = *text < 0x80 ? 1 : *text >= 0xc2 && *text < 0xe0 ? 2 : (*text & 0xf0) == 0xe0 ? 3 : 4;
+
+	if ((*text >= 0x80 && *text < 0xc2) || *text > 0xf4 || want > len)
+		return 0;
+	for (size_t i = 1; i < want; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return want;
+}
+
+/* A script travels inside JSON, which carries UTF-8 and, to a provider, no NUL (reference/yagna-api.md 5.5). */
 static int check_text(const char *text, size_t len, struct err *err)
 {
+	bool blank = true;
+
 	if (len > TEXT_MAX)
 		return err_set(err, E2BIG, "a command has at most %d bytes", TEXT_MAX);
-	if (memchr(text, '\0', len))
-		return err_set(err, EINVAL, "the command holds a NUL byte");
-	if (!len || text[strspn(text, " \t\r\n")] == '\0')
-		return err_set(err, EINVAL, "the command is empty");
-	return 0;
+	for (size_t at = 0, step; at < len; at += step) {
+		step = sequence((const unsigned char *)text + at, len - at);
+		if (!step || !text[at])
+			return err_set(err, EINVAL, "the command is not UTF-8 text: byte %zu", at);
+		blank = blank && strchr(" \t\r\n", text[at]);
+	}
+	return blank ? err_set(err, EINVAL, "the command is empty") : 0;
 }
 
 struct command *command_queue(struct instance *instance, const char *text, size_t len, struct err *err)
 {
-	MEM_AUTO char *copy = mem_alloc(len + 1);
 	struct command *command;
 	char name[16];
 
-	memcpy(copy, text, len);
-	if (check_text(copy, len, err))
+	if (check_text(text, len, err))
 		return NULL;
-	if (instance->state >= INSTANCE_STOPPING) {
+	if (instance->state >= INSTANCE_STOPPING || instance->ending) {
 		err_set(err, EBUSY, "the instance is %s", obj_state(&instance->obj));
 		return NULL;
 	}
@@ -100,18 +121,113 @@ struct command *command_queue(struct instance *instance, const char *text, size_
 		return NULL;
 	}
 	command = mem_alloc(sizeof(*command));
-	command->text = mem_move(&copy);
+	command->text = mem_alloc(len + 1);
+	memcpy(command->text, text, len);
 	command->len = len;
 	snprintf(name, sizeof(name), "%u", ++instance->numbers);
 	obj_init(&command->obj, &class, OBJ_COMMAND, instance->obj.golem, &instance->obj, name);
 	obj_enlist(&command->obj);
-	DL_APPEND(instance->queue, command); /* takes over the first reference */
+	DL_APPEND(instance->queue, command); /* takes over the first hold */
 	instance->queued++;
+	carrier_next(instance);
 	return command;
+}
+
+static void leave_queue(struct command *command)
+{
+	struct instance *instance = instance_of_command(command);
+
+	DL_DELETE(instance->queue, command);
+	command->prev = command->next = NULL;
+	instance->queued--;
+}
+
+void command_begin(struct command *command)
+{
+	leave_queue(command);
+	command->state = COMMAND_RUNNING;
+	command->started = timefmt_now();
+	obj_changed(&command->obj, ASPECT_STATE);
+	obj_event(&command->obj, "commandStarted", NULL);
+}
+
+void command_blame(struct command *command, enum reason reason)
+{
+	if (command->reason == REASON_NONE && !ended(&command->obj))
+		command->reason = reason;
+}
+
+static void tell_end(struct command *command, const char *message)
+{
+	static const char *const events[] = {
+		[COMMAND_DONE] = "commandFinished",
+		[COMMAND_ABORTED] = "commandAborted",
+		[COMMAND_FAILED] = "commandError",
+	};
+	cJSON *extra = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(extra, "exit", command->exit);
+	if (command->reason != REASON_NONE)
+		cJSON_AddStringToObject(extra, "reason", reason_names[command->reason]);
+	if (message)
+		cJSON_AddStringToObject(extra, "message", message);
+	obj_event(&command->obj, events[command->state], extra);
+}
+
+void command_end(struct command *command, enum command_state state, int exit, const char *message)
+{
+	struct err err;
+
+	if (ended(&command->obj))
+		return;
+	if (command->state == COMMAND_RUNNING)
+		command->ended = timefmt_now();
+	if (state == COMMAND_DONE)
+		command->reason = REASON_NONE; /* it was through before the abort arrived */
+	command->state = state;
+	command->exit = exit;
+	for (int stream = 0; stream < 2; stream++)
+		if (command->output[stream])
+			bytelog_end(command->output[stream]);
+	if (state == COMMAND_FAILED) {
+		err_set(&err, EIO, "command %s: %s", command->obj.name, message ? message : "failed");
+		outcome_set(&command->outcome, &err);
+		obj_refuse(&command->obj, 0, "run", &err);
+	}
+	obj_changed(&command->obj, ASPECT_OUTPUT);
+	obj_changed(&command->obj, ASPECT_STATE);
+	obj_changed(command->obj.parent, ASPECT_CHILDREN);
+	tell_end(command, message);
+}
+
+void command_end_all(struct instance *instance, enum command_state state, enum reason reason, int exit,
+		     const char *message)
+{
+	while (instance->queue) {
+		struct command *command = instance->queue;
+
+		leave_queue(command);
+		command_blame(command, reason);
+		command_end(command, state, exit, message);
+		obj_unref(&command->obj);
+	}
+	if (instance->running) {
+		command_blame(instance->running, reason);
+		command_end(instance->running, state, exit, message);
+		carrier_drop(instance);
+	}
 }
 
 void command_abort(struct command *command, struct order *order)
 {
+	command_blame(command, REASON_USER);
+	if (command->state == COMMAND_QUEUED) {
+		leave_queue(command);
+		command_end(command, COMMAND_ABORTED, 137, NULL);
+		obj_unref(&command->obj);
+	} else if (command->state == COMMAND_RUNNING) {
+		carrier_abort(instance_of_command(command));
+	}
 	order_accept(order, NULL);
 }
 
@@ -135,6 +251,21 @@ struct bytelog *command_output(struct command *command, int stream)
 			bytelog_end(*log);
 	}
 	return *log;
+}
+
+void command_replace_output(struct command *command, int stream, const struct yagna_bytes *truth)
+{
+	cJSON *extra = cJSON_CreateObject();
+
+	if (command->output[stream])
+		bytelog_free(command->output[stream]);
+	command->output[stream] = NULL;
+	bytelog_append(command_output(command, stream), truth->data, truth->len);
+	cJSON_AddStringToObject(
+		extra, "message",
+		stream ? "stderr as it was shown while running was not complete: read it again"
+		       : "stdout as it was shown while running was not complete: read it again");
+	obj_event(&command->obj, "commandError", extra);
 }
 
 struct bytelog *command_stdout(struct command *command)
@@ -163,12 +294,7 @@ void command_render_exit(struct command *command, struct buf *out)
 
 void command_render_reason(struct command *command, struct buf *out)
 {
-	static const char *const names[] = {
-		[REASON_NONE] = "",           [REASON_USER] = "user",       [REASON_INSTANCE] = "instance",
-		[REASON_BACKEND] = "backend", [REASON_TIMEOUT] = "timeout", [REASON_LOST] = "lost",
-	};
-
-	buf_printf(out, "%s\n", names[command->reason]);
+	buf_printf(out, "%s\n", reason_names[command->reason]);
 }
 
 static void render_time(struct buf *out, const char *word, const struct timespec *time)

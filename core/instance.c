@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/cost.h"
 #include "core/model.h"
+#include "core/rental.h"
 #include "core/root.h"
 
 struct instance *instance_of(struct obj *obj)
@@ -67,10 +69,23 @@ static void release(struct obj *obj)
 {
 	struct instance *instance = instance_of(obj);
 
+	if (instance->state < INSTANCE_STOPPED)
+		backend_of_instance(instance)->live_instances--;
+	cost_keep(instance);
+	if (instance->account)
+		payment_close(&instance->account);
 	if (instance->own)
 		values_free(instance->own);
 	free(instance->own);
 	free(instance->outcome);
+	free(instance->provider);
+	free(instance->provider_name);
+	free(instance->agreement);
+	free(instance->activity);
+	free(instance->batch);
+	free(instance->rejected);
+	free(instance->rejecter);
+	free(instance->price);
 	obj_fini(obj);
 	free(instance);
 }
@@ -124,6 +139,8 @@ static char *choose_name(struct backend *backend)
 
 static int check_create(struct backend *backend, const char *name, struct err *err)
 {
+	unsigned most = backend_max_instances(backend);
+
 	if (name && obj_check_name(name, err))
 		return -1;
 	if (name && obj_find(&backend->obj, name))
@@ -131,7 +148,23 @@ static int check_create(struct backend *backend, const char *name, struct err *e
 	if (backend->state != BACKEND_STARTING && backend->state != BACKEND_READY)
 		return err_set(err, EBUSY, "the backend is %s: write start into its ctl first",
 			       obj_state(&backend->obj));
+	if (backend->live_instances >= most)
+		return err_set(err, EDQUOT, "max_instances of the backend is %u", most);
 	return 0;
+}
+
+struct instance *instance_make(struct backend *backend, const char *name, struct values *own)
+{
+	struct instance *instance = mem_alloc(sizeof(*instance));
+
+	instance->own = own;
+	instance->state = INSTANCE_WAITING;
+	backend->live_instances++;
+	obj_init(&instance->obj, &class, OBJ_INSTANCE, backend->obj.golem, &backend->obj, name);
+	instance->obj.events = bytelog_new(root_spill_dir(backend->obj.golem), INSTANCE_EVENTS_IN_MEMORY, 0);
+	obj_enlist(&instance->obj);
+	obj_unref(&instance->obj); /* the listing holds it */
+	return instance;
 }
 
 struct instance *instance_create(struct backend *backend, const char *name, const struct setting_pair *pairs,
@@ -144,57 +177,109 @@ struct instance *instance_create(struct backend *backend, const char *name, cons
 	if (check_create(backend, name, err))
 		return NULL;
 	if (own_values(pairs, count, &own, err)) {
-		values_free(own);
+		if (own)
+			values_free(own);
 		free(own);
 		return NULL;
 	}
 	chosen = name ? mem_strdup(name) : choose_name(backend);
-	instance = mem_alloc(sizeof(*instance));
-	instance->own = own;
-	obj_init(&instance->obj, &class, OBJ_INSTANCE, backend->obj.golem, &backend->obj, chosen);
-	instance->obj.events = bytelog_new(root_spill_dir(backend->obj.golem), INSTANCE_EVENTS_IN_MEMORY, 0);
-	obj_enlist(&instance->obj);
-	obj_unref(&instance->obj); /* the listing holds it */
+	instance = instance_make(backend, chosen, own);
 	obj_event(&instance->obj, "instanceCreated", NULL);
+	rental_begin(instance);
 	return instance;
+}
+
+void instance_enter(struct instance *instance, enum instance_state state, const struct err *why)
+{
+	struct backend *backend = backend_of_instance(instance);
+
+	backend->live_instances -= instance->state < INSTANCE_STOPPED;
+	backend->live_instances += state < INSTANCE_STOPPED; /* a reset brings one in error back */
+	instance->state = state;
+	outcome_set(&instance->outcome, why);
+	obj_changed(&instance->obj, ASPECT_STATE);
+	obj_changed(instance->obj.parent, ASPECT_CHILDREN);
+	obj_changed(instance->obj.parent, ASPECT_OFFERS); /* `agreements` shows it */
 }
 
 /* --- verbs ------------------------------------------------------------------------------------------------- */
 
+void instance_stop_for(struct instance *instance, enum reason reason)
+{
+	command_end_all(instance, COMMAND_ABORTED, reason, 137, "the instance is stopped");
+	if (instance->step == RENTAL_NONE && instance->state == INSTANCE_ERROR)
+		instance_enter(instance, INSTANCE_STOPPED, NULL);
+	else
+		rental_end(instance, INSTANCE_STOPPED, NULL);
+}
+
 void instance_stop(struct instance *instance, struct order *order)
 {
+	obj_ref(&instance->obj);
+	instance_stop_for(instance, REASON_INSTANCE);
 	order_accept(order, NULL);
+	obj_unref(&instance->obj);
 }
 
 void instance_reset(struct instance *instance, struct order *order)
 {
+	bool has_machine = instance->step == RENTAL_READY || instance->step == RENTAL_DEPLOYING;
+
+	if (!has_machine || !instance->activity || instance->ending) {
+		order_refusef(order, EBUSY, "the instance is %s: there is no machine to be made anew",
+			      obj_state(&instance->obj));
+		return;
+	}
+	command_end_all(instance, COMMAND_ABORTED, REASON_INSTANCE, 137, "the instance is reset");
+	if (instance->step == RENTAL_DEPLOYING)
+		obj_cancel_step(&instance->obj);
+	deploy_again(instance, "reset");
 	order_accept(order, NULL);
 }
 
+/* Ends what is under way; what is rented stays rented. */
 void instance_abort(struct instance *instance, struct order *order)
 {
+	struct err err;
+
+	err_set(&err, ECANCELED, "aborted");
+	obj_ref(&instance->obj);
+	while (instance->queue)
+		command_abort(instance->queue, NULL);
+	if (instance->running)
+		command_abort(instance->running, NULL);
+	else if (!instance->ending && !obj_settled(&instance->obj)) {
+		obj_cancel_step(&instance->obj);
+		deploy_abort(instance, &err);
+	}
 	order_accept(order, NULL);
+	obj_unref(&instance->obj);
 }
 
 void instance_destroy(struct instance *instance, struct order *order)
 {
+	obj_ref(&instance->obj);
+	instance_stop_for(instance, REASON_INSTANCE);
+	instance->obj.cancels++;
 	obj_remove(&instance->obj);
 	order_accept(order, NULL);
+	obj_unref(&instance->obj);
 }
 
 void instance_render_provider(struct instance *instance, struct buf *out)
 {
+	if (instance->provider)
+		buf_printf(out, "%s\t%s\n", instance->provider, instance->provider_name);
 }
 
 void instance_render_agreement(struct instance *instance, struct buf *out)
 {
+	if (instance->agreement)
+		buf_printf(out, "%s\n", instance->agreement);
 }
 
 void instance_render_activity(struct instance *instance, struct buf *out)
 {
-}
-
-void instance_render_cost(struct instance *instance, struct buf *out)
-{
-	buf_adds(out, "accrued\t0\nbilled\t0\naccepted\t0\npaid\t0\n");
+	if (instance->activity)
+		buf_printf(out, "%s\n", instance->activity);
 }

@@ -10,7 +10,10 @@
 
 #include "core/command.h"
 #include "core/golem.h"
+#include "core/journal.h"
+#include "core/payment.h"
 #include "core/settings.h"
+#include "core/yagna.h"
 
 struct cJSON;
 
@@ -37,46 +40,170 @@ void obj_tell_later(struct obj *obj, unsigned bits);
 /* Frees the head's own memory; for `release` of the classes. */
 void obj_fini(struct obj *obj);
 void obj_free_refusals(struct obj *obj); /* refusal.c */
+/* Tells what was not told yet, at the end of the loop's life. */
+void obj_drain(struct golem *golem);
 /* event.c: the line of a refusal in the root's log. */
 void obj_log_refusal(struct obj *obj, int pid, const char *written, const struct err *err);
 
 /* Keeps why the last step failed (NULL: it went well); `why` is copied. */
 void outcome_set(struct err **outcome, const struct err *why);
 
-/* --- the three kinds below the root ------------------------------------------------------------------------ */
+enum reason { REASON_NONE, REASON_USER, REASON_INSTANCE, REASON_BACKEND, REASON_TIMEOUT, REASON_LOST };
+
+struct yagna_call;
+struct backend;
+struct price;
+
+/* --- the root ---------------------------------------------------------------------------------------------- */
+
+enum link { LINK_ASKING, LINK_UP, LINK_AWAY, LINK_NO_KEY, LINK_REFUSED };
+
+/* One of the wallets yagna can pay from. */
+struct account {
+	char *platform, *network, *driver, *address;
+	bool test; /* its money is not real */
+	struct account *next;
+};
+
+struct golem {
+	struct obj obj;
+	struct loop *loop;
+	struct obj_observer observer;
+	struct obj *untold, *untold_last; /* objects whose changes the observer has not heard of */
+	uint64_t seq;
+	struct bytelog *log; /* every refusal there was */
+	char *url, *appkey, *state_dir, *registry_url;
+	char *session; /* appSessionId: tags our agreements and their documents, also across restarts */
+
+	struct http *http;
+	struct yagna *yagna;
+	struct journal *journal;
+	struct payment *payment;
+
+	/* connect.c */
+	enum link link;
+	struct err link_error;
+	char *version;
+	struct account *accounts;
+	struct yagna_call *asking, *events;
+	struct loop_timer *retry;
+	uint64_t retry_ms;
+	char *cursor; /* of the agreement events */
+	bool adopted; /* what an earlier run left has been dealt with */
+	struct adoption *adoption;
+	uint64_t adopt_before; /* entries of the journal up to this number are an earlier run's */
+
+	struct gone *gone;        /* cost of backends whose directory is gone */
+	struct instance *rentals; /* those that are, or are to be, rented or paid; also without a name */
+	bool leaving;
+	loop_call left;
+	void *left_context;
+	struct loop_timer *left_timer;
+};
+
+/* connect.c */
+void connect_begin(struct golem *golem);
+void connect_end(struct golem *golem);
+void connect_free(struct golem *golem);
+/* The account a backend pays from: what it asks for, else a test network's. NULL with a sentence. */
+const struct account *connect_account(struct golem *golem, const struct backend *backend, struct err *err);
+/* Whether the backend would pay with real money, as far as it is known. */
+bool connect_real_money(struct golem *golem, const struct backend *backend);
+
+/* adopt.c: called once yagna answers for the first time; `done` when everything is dealt with. */
+void adopt_begin(struct golem *golem, void (*done)(struct golem *golem));
+void adopt_end(struct golem *golem);
+/* The session of an earlier run, if the journal names one; else a new one. The caller frees. */
+char *adopt_session(struct golem *golem);
+
+/* golem.c: a rental is over, or a backend has stopped: look whether we may leave. */
+void golem_look(struct golem *golem);
+
+/* --- a backend --------------------------------------------------------------------------------------------- */
 
 struct backend {
 	struct obj obj;
 	enum backend_state state;
 	struct err *outcome;
 	struct values values;
-	struct order *asked; /* `start` or `scan` that yagna has not answered yet */
+	struct order *asked;   /* a `start` that yagna has not answered yet */
+	struct market *market; /* from the start until everything is wound up */
+	struct scan *scan;
+	struct gone *gone; /* cost of instances whose directory is gone */
+	struct loop_timer *budget_timer, *settle_timer;
+	uint64_t entry;          /* in the journal */
+	unsigned live;           /* instances of it among golem->rentals */
+	unsigned live_instances; /* those that are neither stopped nor in error */
+	bool released;           /* what was taken is being given back */
 };
 
-enum reason { REASON_NONE, REASON_USER, REASON_INSTANCE, REASON_BACKEND, REASON_TIMEOUT, REASON_LOST };
+const char *backend_text(const struct backend *backend, enum setting_id id);
+void backend_enter(struct backend *backend, enum backend_state state, const struct err *why);
+/* The market has published its demand, or could not. */
+void backend_published(struct backend *backend, const struct err *why);
+/* A rental has ended or been paid: go on stopping. */
+void backend_look(struct backend *backend);
+void backend_budget(const struct backend *backend, struct decimal *out);
+unsigned backend_max_instances(const struct backend *backend);
+void backend_journal(struct backend *backend);
+/* Begins to watch what the instances cost. */
+void backend_watch_budget(struct backend *backend);
+void backend_stop_for(struct backend *backend, enum reason reason);
 
-struct command {
-	struct obj obj;
-	enum command_state state;
-	enum reason reason; /* the first one wins */
-	int exit;
-	char *text;
-	size_t len;
-	struct bytelog *output[2]; /* stdout, stderr: made when first written or asked for */
-	struct timespec started, ended;
-	struct err *outcome;
-	struct command *prev, *next; /* in the queue of the instance */
+/* --- an instance ------------------------------------------------------------------------------------------- */
+
+/* Where a rental stands; finer than the state that users see. */
+enum rental_step {
+	RENTAL_NONE,     /* not begun, or over */
+	RENTAL_WANTED,   /* in the market's queue */
+	RENTAL_CREATING, /* agreement: created, confirmed, waited for */
+	RENTAL_CONFIRMING,
+	RENTAL_APPROVING,
+	RENTAL_ACTIVITY,  /* activity asked for */
+	RENTAL_DEPLOYING, /* a batch that begins with deploy is on its way */
+	RENTAL_READY,
+	RENTAL_TEARDOWN,
+	RENTAL_DESTROYING, /* the activity */
+	RENTAL_TERMINATING,
+	RENTAL_PAYING, /* the invoice is to come */
 };
 
 struct instance {
 	struct obj obj;
 	enum instance_state state;
 	struct err *outcome;
-	struct values *own;    /* what was given at its creation; NULL: nothing */
+	struct values *own; /* what was given at its creation; NULL: nothing */
+
 	struct command *queue; /* those not started yet, oldest first */
 	struct command *running;
+	struct run *run; /* how it runs */
 	unsigned queued;
 	unsigned numbers; /* commands ever made */
+
+	enum rental_step step;
+	enum instance_state final; /* state at the end: stopped, or error */
+	bool ending;               /* what is under way is waited for, then the winding up begins */
+	bool resetting;            /* the batch under way began with terminate */
+	bool unregarded;           /* nobody may be asked politely: no teardown, no destroying first */
+	bool approved;
+	unsigned tries; /* of the present step */
+	char *provider, *provider_name, *agreement, *activity, *batch;
+	char *rejected,
+		*rejecter; /* the last agreement refused to us, whose reason comes by event, and its provider */
+	struct price *price; /* of the offer, until payment knows it */
+	unsigned threads;
+	int batch_index, batch_len;
+	double glm_per_hour;
+	struct yagna_call *call;   /* of the present step */
+	struct loop_timer *limit;  /* rent_timeout, deploy_timeout, idle_timeout: one at a time */
+	struct loop_timer *expiry; /* rent_hours; after the end: until when the invoice is waited for */
+	struct loop_timer *again;  /* a pause before a repetition */
+	uint64_t agreement_entry, activity_entry;
+	struct payment_account *account;
+	struct timespec activity_asked;
+	uint64_t expires_ms;          /* wall clock: what the agreement says */
+	struct instance *prev, *next; /* golem->rentals */
+	struct instance *want_prev, *want_next;
 };
 
 static inline struct backend *backend_of_instance(const struct instance *instance)
@@ -84,13 +211,41 @@ static inline struct backend *backend_of_instance(const struct instance *instanc
 	return (struct backend *)instance->obj.parent;
 }
 
+const char *instance_text(const struct instance *instance, enum setting_id id);
+struct instance *instance_make(struct backend *backend, const char *name, struct values *own);
+void instance_enter(struct instance *instance, enum instance_state state, const struct err *why);
+void instance_stop_for(struct instance *instance, enum reason reason);
+
+/* --- a command --------------------------------------------------------------------------------------------- */
+
+struct command {
+	struct obj obj;
+	enum command_state state;
+	enum reason reason; /* the first one wins */
+	int exit;
+	size_t len;
+	char *text;
+	struct bytelog *output[2]; /* stdout, stderr: made when first written or asked for */
+	struct timespec started, ended;
+	struct err *outcome;
+	struct command *prev, *next; /* in the queue of the instance */
+};
+
 static inline struct instance *instance_of_command(const struct command *command)
 {
 	return (struct instance *)command->obj.parent;
 }
 
-const char *backend_text(const struct backend *backend, enum setting_id id);
 struct bytelog *command_output(struct command *command, int stream); /* 0 stdout, 1 stderr */
-const char *instance_text(const struct instance *instance, enum setting_id id);
+/* What was shown while it ran was wrong; the object's log is another one afterwards. */
+void command_replace_output(struct command *command, int stream, const struct yagna_bytes *truth);
+void command_begin(struct command *command);
+/* Ends it, once: how, the number for `exit`, and a sentence (NULL: none). */
+void command_end(struct command *command, enum command_state state, int exit, const char *message);
+/* Why it is going to end; the first reason stays. */
+void command_blame(struct command *command, enum reason reason);
+/* Ends those that wait and, through its carrier, the one that runs. */
+void command_end_all(struct instance *instance, enum command_state state, enum reason reason, int exit,
+		     const char *message);
 
 #endif

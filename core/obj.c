@@ -4,7 +4,6 @@
 
 #include "core/mem.h"
 #include "core/model.h"
-#include "core/root.h"
 
 enum { UNTOLD_REMOVED = 1u << ASPECTS };
 
@@ -79,10 +78,9 @@ void obj_remove(struct obj *obj)
 
 /* --- telling the observer ---------------------------------------------------------------------------------- */
 
-static void tell(void *context)
+static void tell(struct obj *obj)
 {
-	struct obj *obj = context;
-	const struct obj_observer *observer = root_observer(obj->golem);
+	const struct obj_observer *observer = &obj->golem->observer;
 	unsigned untold = obj->untold;
 
 	obj->untold = 0; /* first: what the observer does may change the object again */
@@ -91,14 +89,45 @@ static void tell(void *context)
 			observer->changed(observer->context, obj, aspect);
 	if (untold & UNTOLD_REMOVED && observer->removed)
 		observer->removed(observer->context, obj);
-	obj_unref(obj);
+}
+
+static void tell_all(void *context)
+{
+	struct golem *golem = context;
+
+	while (golem->untold) {
+		struct obj *obj = golem->untold;
+
+		golem->untold = obj->untold_next;
+		if (!golem->untold)
+			golem->untold_last = NULL;
+		tell(obj);
+		obj_unref(obj);
+	}
 }
 
 void obj_tell_later(struct obj *obj, unsigned bits)
 {
-	if (!obj->untold)
-		loop_defer(root_loop(obj->golem), tell, obj_ref(obj));
+	struct golem *golem = obj->golem;
+
+	if (!obj->untold) {
+		obj_ref(obj);
+		obj->untold_next = NULL;
+		if (golem->untold_last)
+			golem->untold_last->untold_next = obj;
+		else
+			golem->untold = obj;
+		if (!golem->untold_last)
+			loop_defer(golem->loop, tell_all, golem);
+		golem->untold_last = obj;
+	}
 	obj->untold |= bits;
+}
+
+void obj_drain(struct golem *golem)
+{
+	loop_forget(golem->loop, golem);
+	tell_all(golem);
 }
 
 void obj_changed(struct obj *obj, enum obj_aspect aspect)

@@ -55,6 +55,7 @@ struct obj {
 	 * when it has moved, gets ECANCELED; who begins to wait afterwards waits for the new step. */
 	unsigned cancels;
 	unsigned untold; /* bits of aspects, and of the removal, the observer has not heard of yet */
+	struct obj *untold_next;
 	struct timespec born;
 	struct obj_change changes[ASPECTS];
 	struct bytelog *events;        /* own ones and those of the children; NULL for commands */

@@ -1,0 +1,216 @@
+#include "core/script.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/buf.h"
+#include "core/json.h"
+#include "core/mem.h"
+#include "core/settings.h"
+
+/* Linux takes no argument of 128 KiB or more (reference/yagna-api.md 5.5): longer texts are cut. */
+enum { PIECE = 100000, SCRIPT_LOG = 16384 };
+
+static void add_quoted(struct buf *out, const char *text, size_t len)
+{
+	buf_addc(out, '\'');
+	for (size_t i = 0; i < len; i++)
+		if (text[i] == '\'')
+			buf_adds(out, "'\\''");
+		else
+			buf_addc(out, text[i]);
+	buf_addc(out, '\'');
+}
+
+static void add_place(struct buf *out, const struct script_place *place)
+{
+	for (const char *line = place->env; *line;) {
+		size_t len = strcspn(line, "\n"), name = strcspn(line, "=");
+
+		if (len && *line != '#' && name < len) {
+			buf_adds(out, "export ");
+			buf_add(out, line, name + 1);
+			add_quoted(out, line + name + 1, len - name - 1);
+			buf_addc(out, '\n');
+		}
+		line += len + (line[len] == '\n');
+	}
+	if (*place->workdir) {
+		buf_adds(out, "cd ");
+		add_quoted(out, place->workdir, strlen(place->workdir));
+		buf_adds(out, " || exit 126\n");
+	}
+}
+
+/* An argument vector, or NULL when the text is one for the shell. */
+static cJSON *vector_of(const char *text, size_t len)
+{
+	struct err err = {0};
+	const cJSON *item;
+	cJSON *vector;
+
+	if (text[strspn(text, " \t\r\n")] != '[')
+		return NULL;
+	vector = json_parse(text, len, EINVAL, &err);
+	if (!cJSON_IsArray(vector) || !vector->child) {
+		cJSON_Delete(vector);
+		return NULL;
+	}
+	cJSON_ArrayForEach (item, vector)
+		if (!cJSON_IsString(item)) {
+			cJSON_Delete(vector);
+			return NULL;
+		}
+	return vector;
+}
+
+static void add_text(cJSON *array, const char *text, size_t len)
+{
+	MEM_AUTO char *piece = mem_alloc(len + 1);
+
+	memcpy(piece, text, len);
+	cJSON_AddItemToArray(array, cJSON_CreateString(piece));
+}
+
+/* The end of the piece that begins here: never inside a UTF-8 sequence, which JSON could not carry in halves. */
+static size_t piece_len(const char *text, size_t len)
+{
+	size_t end = len;
+
+	if (len <= PIECE)
+		return len;
+	for (end = PIECE; end > PIECE - 4 && ((unsigned char)text[end] & 0xc0) == 0x80;)
+		end--;
+	return end;
+}
+
+/* sh -c 'eval "shift N;$1$2…"; exit $?' sh PIECE…: the text keeps its line numbers and sees no arguments. */
+static void add_shell_args(cJSON *args, const char *text, size_t len, struct buf *script)
+{
+	cJSON *pieces = cJSON_CreateArray(), *piece;
+	unsigned count = 0;
+
+	while (len) {
+		size_t cut = piece_len(text, len);
+
+		add_text(pieces, text, cut);
+		text += cut;
+		len -= cut;
+		count++;
+	}
+	buf_printf(script, "eval \"shift %u;", count);
+	for (unsigned i = 1; i <= count; i++)
+		buf_printf(script, "${%u}", i);
+	buf_adds(script, "\"\nexit $?");
+	cJSON_AddItemToArray(args, cJSON_CreateString(buf_text(script)));
+	cJSON_AddItemToArray(args, cJSON_CreateString("sh"));
+	while ((piece = cJSON_DetachItemFromArray(pieces, 0)))
+		cJSON_AddItemToArray(args, piece);
+	cJSON_Delete(pieces);
+}
+
+static void add_vector_args(cJSON *args, cJSON *vector, struct buf *script)
+{
+	cJSON *word;
+
+	buf_adds(script, "exec \"$@\"");
+	cJSON_AddItemToArray(args, cJSON_CreateString(buf_text(script)));
+	cJSON_AddItemToArray(args, cJSON_CreateString("sh"));
+	while ((word = cJSON_DetachItemFromArray(vector, 0)))
+		cJSON_AddItemToArray(args, word);
+}
+
+static cJSON *run_of(const char *text, size_t len, const struct script_place *place)
+{
+	cJSON *command = cJSON_CreateObject(), *run = cJSON_AddObjectToObject(command, "run"), *args;
+	JSON_AUTO cJSON *vector = vector_of(text, len);
+	BUF_AUTO struct buf script = {0};
+
+	cJSON_AddStringToObject(run, "entry_point", "/bin/sh");
+	args = cJSON_AddArrayToObject(run, "args");
+	cJSON_AddItemToArray(args, cJSON_CreateString("-c"));
+	add_place(&script, place);
+	if (vector)
+		add_vector_args(args, vector, &script);
+	else
+		add_shell_args(args, text, len, &script);
+	return command;
+}
+
+static void add_capture(cJSON *command, const char *mode, int tail)
+{
+	cJSON *run = cJSON_GetObjectItem(command, "run"), *capture = cJSON_AddObjectToObject(run, "capture");
+	static const char *const streams[] = {"stdout", "stderr"};
+
+	for (int i = 0; i < 2; i++) {
+		cJSON *stream = cJSON_AddObjectToObject(capture, streams[i]);
+		cJSON *how = cJSON_AddObjectToObject(stream, mode);
+
+		cJSON_AddStringToObject(how, "format", "bin");
+		if (tail)
+			cJSON_AddNumberToObject(how, "tail", tail);
+	}
+}
+
+cJSON *script_run(const char *text, size_t len, const struct script_place *place)
+{
+	cJSON *script = cJSON_CreateArray(), *command = run_of(text, len, place);
+
+	add_capture(command, "stream", 0);
+	cJSON_AddItemToArray(script, command);
+	return script;
+}
+
+static void add_empty(cJSON *script, const char *command)
+{
+	cJSON *entry = cJSON_CreateObject();
+
+	cJSON_AddObjectToObject(entry, command);
+	cJSON_AddItemToArray(script, entry);
+}
+
+static void add_deploy(cJSON *script, const char *volumes)
+{
+	cJSON *entry = cJSON_CreateObject(), *deploy = cJSON_AddObjectToObject(entry, "deploy");
+
+	if (volumes[strspn(volumes, " \t\r\n")]) {
+		cJSON *list = cJSON_AddArrayToObject(deploy, "volumes");
+
+		for (char *path; (path = setting_next_item(&volumes)); free(path))
+			cJSON_AddItemToArray(list, cJSON_CreateString(path));
+	}
+	cJSON_AddItemToArray(script, entry);
+}
+
+cJSON *script_deploy(const char *volumes, bool again, const char *setup, const struct script_place *place)
+{
+	cJSON *script = cJSON_CreateArray();
+
+	if (again)
+		add_empty(script, "terminate");
+	add_deploy(script, volumes);
+	add_empty(script, "start");
+	if (*setup) {
+		cJSON *command = run_of(setup, strlen(setup), place);
+
+		add_capture(command, "atEnd", SCRIPT_LOG);
+		cJSON_AddItemToArray(script, command);
+	}
+	return script;
+}
+
+cJSON *script_terminate(void)
+{
+	cJSON *script = cJSON_CreateArray();
+
+	add_empty(script, "terminate");
+	return script;
+}
+
+const char *script_stage(bool again, int index)
+{
+	static const char *const stages[] = {"terminate", "deploy", "start", "setup"};
+
+	index += !again;
+	return index >= 0 && index < 4 ? stages[index] : "deploy";
+}

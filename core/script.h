@@ -1,0 +1,30 @@
+/*
+ * The scripts that a provider is asked to execute (reference/yagna-api.md 5.5). Pure.
+ *
+ * Commands run through the image's /bin/sh: a run has no environment, no working directory and no PATH search of its
+ * own. The shell stays the parent of a shell text, so that a child's death by a signal is counted as 128+signal by
+ * somebody who knows the signal (the provider reports any such death as -1).
+ */
+#ifndef CORE_SCRIPT_H
+#define CORE_SCRIPT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What surrounds a command: both as the settings give them, "" for none. */
+struct script_place {
+	const char *env, *workdir;
+};
+
+/* One run with captured and streamed output. `text`: for the shell, or a JSON array of strings: an argument vector.
+ * The caller deletes. */
+cJSON *script_run(const char *text, size_t len, const struct script_place *place);
+/* deploy, start and, unless it is empty, the setup script in one batch; `again`: terminate before, for a fresh
+ * machine under the same agreement (5.8). */
+cJSON *script_deploy(const char *volumes, bool again, const char *setup, const struct script_place *place);
+cJSON *script_terminate(void);
+/* What the entry of a deploy script at this index does, for messages. */
+const char *script_stage(bool again, int index);
+
+#endif
