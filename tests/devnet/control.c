@@ -75,9 +75,10 @@ static void post_provider(struct exchange *exchange)
 	if (!body)
 		return;
 	const struct provider *provider = provider_set(exchange_devnet(exchange), body, why);
-	if (provider)
+	if (provider) {
+		market_look_for_offers(exchange_devnet(exchange));
 		exchange_reply_json(exchange, 200, provider_show(provider));
-	else
+	} else
 		exchange_reply_message(exchange, 400, "%s", why);
 }
 

@@ -79,6 +79,8 @@ struct agreement {
 };
 
 struct agreement *market_find_agreement(struct devnet *devnet, const char *id);
+/* Finds the offers of providers that have come since the last call, and shows them to demands and scans. */
+void market_look_for_offers(struct devnet *devnet);
 /* The provider ends it: event, then the notices below. */
 void market_provider_terminates(struct agreement *agreement, const char *message, const char *code);
 /* What market tells the others, in this order, when an agreement has been approved or has ended. */

@@ -134,48 +134,75 @@ bool market_matches(const struct constraint *demand, const cJSON *demand_propert
 	return one && other;
 }
 
-static void show_next_offer(void *context);
-
-static void schedule_matching(struct demand *demand)
+const struct constraint *offer_filter(struct offer *offer)
 {
-	if (demand->unmatched_count && !demand->matching)
-		demand->matching = loop_after(demand->devnet->loop, demand->step_ms, show_next_offer, demand);
+	const char *now = offer->provider->offer_constraints;
+
+	if (!offer->parsed || strcmp(offer->parsed, now)) {
+		constraint_free(offer->filter);
+		free(offer->parsed);
+		offer->filter = constraint_parse(now, NULL, NULL);
+		offer->parsed = mem_strdup(now);
+	}
+	return offer->filter;
 }
 
-/* Offers come one by one: a poll returns with the first, the others follow (reference 2.4). */
-static void show_next_offer(void *context)
+static bool show_offer(struct demand *demand, struct offer *offer)
 {
-	struct demand *demand = context;
-	struct offer *offer = demand->unmatched[--demand->unmatched_count];
 	struct provider *provider = offer->provider;
 
-	demand->matching = NULL;
-	if (market_matches(demand->filter, demand->properties, offer->filter, provider->offer_properties,
-			   NULL, NULL) &&
-	    !fault_hits(demand->devnet, "no-offer", provider))
-		demand_add_proposal(demand, proposal_new(demand->devnet, offer, demand->id,
-							 cJSON_Duplicate(provider->offer_properties, true),
-							 provider->offer_constraints, NULL));
-	schedule_matching(demand);
+	if (!market_matches(demand->filter, demand->properties, offer_filter(offer),
+			    provider->offer_properties, NULL, NULL) ||
+	    fault_hits(demand->devnet, "no-offer", provider))
+		return false;
+	demand_add_proposal(demand, proposal_new(demand->devnet, offer, demand->id,
+						 cJSON_Duplicate(provider->offer_properties, true),
+						 provider->offer_constraints, NULL));
+	return true;
 }
 
-/* The first is shown in the loop's next turn, as offers are that the daemon has known before. */
+static void show_other_offers(void *context)
+{
+	struct demand *demand = context;
+
+	demand->matching = NULL;
+	while (demand->unmatched_count)
+		show_offer(demand, demand->unmatched[--demand->unmatched_count]);
+}
+
+/* A first poll brings the first offer alone, the others come with the next news from the network (reference 2.4). */
+static void show_first_offer(void *context)
+{
+	struct demand *demand = context;
+	bool shown = false;
+
+	while (demand->unmatched_count && !shown)
+		shown = show_offer(demand, demand->unmatched[--demand->unmatched_count]);
+	demand->matching = loop_after(demand->devnet->loop, demand->devnet->latencies.offer_ms,
+				      show_other_offers, demand);
+}
+
+/* In random order; those who will say no are not among the first, as nobody who wants to rent at once would like. */
 static void match_with_all(struct demand *demand)
 {
 	struct market *market = demand->devnet->market;
 	struct offer *offer;
 
-	demand->unmatched = mem_alloc(market->offer_count * sizeof(struct offer *));
-	LL_FOREACH (market->offers, offer) {
-		unsigned place = random_below(++demand->unmatched_count);
+	demand->unmatched = mem_alloc((market->offer_count + 1) * sizeof(struct offer *));
+	for (int willing = 0; willing < 2; willing++) {
+		unsigned first = demand->unmatched_count;
 
-		demand->unmatched[demand->unmatched_count - 1] = demand->unmatched[place];
-		demand->unmatched[place] = offer;
+		LL_FOREACH (market->offers, offer) {
+			if (offer->provider->rejects == willing)
+				continue;
+
+			unsigned place = first + random_below(++demand->unmatched_count - first);
+
+			demand->unmatched[demand->unmatched_count - 1] = demand->unmatched[place];
+			demand->unmatched[place] = offer;
+		}
 	}
-	if (!demand->unmatched_count)
-		return;
-	demand->step_ms = demand->devnet->latencies.offer_ms / demand->unmatched_count;
-	demand->matching = loop_after(demand->devnet->loop, 0, show_next_offer, demand);
+	demand->matching = loop_after(demand->devnet->loop, 0, show_first_offer, demand);
 }
 
 static void match_offer(struct demand *demand, struct offer *offer)
@@ -183,7 +210,9 @@ static void match_offer(struct demand *demand, struct offer *offer)
 	demand->unmatched =
 		mem_resize(demand->unmatched, (demand->unmatched_count + 1) * sizeof(struct offer *));
 	demand->unmatched[demand->unmatched_count++] = offer;
-	schedule_matching(demand);
+	if (!demand->matching)
+		demand->matching = loop_after(demand->devnet->loop, demand->devnet->latencies.offer_ms,
+					      show_other_offers, demand);
 }
 
 static struct offer *offer_of(struct market *market, const struct provider *provider)
@@ -210,7 +239,6 @@ static void publish_offer(struct market *market, struct provider *provider)
 
 	offer->provider = provider;
 	offer->created = wire_now();
-	offer->filter = constraint_parse(provider->offer_constraints, NULL, NULL);
 	offer->number = ++market->offer_count;
 	subscription_id(offer->id);
 	LL_APPEND(market->offers, offer);
@@ -512,6 +540,7 @@ void market_free(struct market *market)
 	}
 	LL_FOREACH_SAFE (market->offers, offer, next_offer) {
 		constraint_free(offer->filter);
+		free(offer->parsed);
 		free(offer);
 	}
 	scan_forget(market->devnet);

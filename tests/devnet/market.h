@@ -32,7 +32,8 @@ struct offer {
 	struct provider *provider;
 	char id[MARKET_ID_SIZE];
 	struct timespec created;
-	struct constraint *filter;
+	struct constraint *filter; /* of what the provider said when it was last looked at: offer_filter() */
+	char *parsed;
 	unsigned agreements; /* that hold the provider at this moment */
 	unsigned number;     /* order of appearance, from 1; what scans count by */
 };
@@ -69,7 +70,7 @@ struct demand {
 	struct demand_event *queue;
 	struct poll *polls;
 	struct offer **unmatched; /* offers still to be looked at, in random order */
-	unsigned unmatched_count, step_ms;
+	unsigned unmatched_count;
 	struct loop_timer *matching, *expiry;
 };
 
@@ -142,8 +143,7 @@ struct market {
 
 /* ---- market.c ---- */
 
-/* Finds the offers of providers that have come since the last call, and shows them to demands and scans. */
-void market_look_for_offers(struct devnet *devnet);
+const struct constraint *offer_filter(struct offer *offer); /* NULL: fits nobody */
 struct demand *demand_find(struct devnet *devnet, const char *id);
 void demand_add_proposal(struct demand *demand, struct proposal *proposal);
 void demand_add_rejection(struct demand *demand, struct proposal *proposal,

@@ -83,15 +83,27 @@ void proposal_reject_by_provider(struct proposal *proposal, const char *message,
 static const struct serde_field reason_fields[] = {{"message", &serde_string, 0}, {NULL, NULL, 0}};
 static const struct serde_type reason_type = {SERDE_FLAT, "struct Reason", .fields = reason_fields};
 
+/* null, with blanks around it at most: then there is no Reason to check. */
+static bool is_null_text(const char *text, size_t len)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t start = 0;
+
+	while (start < len && strchr(blanks, text[start]))
+		start++;
+	while (len > start && strchr(blanks, text[len - 1]))
+		len--;
+	return len - start == 4 && !memcmp(text + start, "null", 4);
+}
+
 bool market_read_reason(struct exchange *exchange, const cJSON **reason)
 {
-	const cJSON *body = exchange_json(exchange);
+	size_t len;
+	const char *text = exchange_body(exchange, &len);
 
 	*reason = NULL;
-	if (!body)
-		return false;
-	if (cJSON_IsNull(body))
-		return true;
+	if (text && is_null_text(text, len))
+		return exchange_json(exchange);
 	*reason = exchange_json_as(exchange, &reason_type);
 	return *reason;
 }
@@ -193,7 +205,7 @@ static bool check_match(struct exchange *exchange, const struct proposal *previo
 	char new_id[MARKET_PROPOSAL_SIZE] = "R-";
 	struct constraint *filter = constraint_parse(constraints, &building, &why);
 	cJSON *offer_missing = cJSON_CreateArray(), *demand_missing = cJSON_CreateArray();
-	bool matches = market_matches(filter, properties, previous->offer->filter, previous->properties,
+	bool matches = market_matches(filter, properties, offer_filter(previous->offer), previous->properties,
 				      offer_missing, demand_missing);
 
 	wire_hex_id(new_id + 2, 64);

@@ -8,7 +8,13 @@
 #include "tests/devnet/route.h"
 #include "tests/devnet/serde.h"
 
-enum { SCAN_LIFE_S = 300, SCAN_EVENTS_DEFAULT = 500, SCAN_LIFE_MAX_S = 1000000, SCAN_TRACE_FRAMES = 24 };
+enum {
+	SCAN_LIFE_S = 300,
+	SCAN_SWEEP_S = 60,
+	SCAN_EVENTS_DEFAULT = 500,
+	SCAN_LIFE_MAX_S = 1000000,
+	SCAN_TRACE_FRAMES = 24
+};
 
 struct scan {
 	UT_hash_handle hh;
@@ -55,14 +61,14 @@ static void scan_unused(void *context)
 	scan_free(scan);
 }
 
-/* Every use prolongs the life; who waits or streams keeps it. */
+/* Every use prolongs the life; who waits or streams keeps it. What is over is swept once a minute only. */
 static void scan_touch(struct scan *scan)
 {
 	unsigned long life_s = scan->life_s < SCAN_LIFE_MAX_S ? scan->life_s : SCAN_LIFE_MAX_S;
 
 	loop_cancel(&scan->end);
 	if (!scan->polls && !scan->streams)
-		scan->end = loop_after(scan->devnet->loop, life_s * 1000, scan_unused, scan);
+		scan->end = loop_after(scan->devnet->loop, (life_s + SCAN_SWEEP_S) * 1000, scan_unused, scan);
 }
 
 /* The next offers that fit, at most `max`; NULL when there are none. What does not fit is passed over for good. */
