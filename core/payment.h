@@ -32,9 +32,8 @@ struct payment_terms {
 	const double *coefficient;           /* GLM per unit */
 	double start_price;                  /* GLM per activity */
 	unsigned threads;                    /* of the offer; 0: unknown */
-	struct timespec
-		since; /* of one made by an earlier run: when it was confirmed; its documents are read again.
-				  0: it is being confirmed now */
+	/* 0: it is being confirmed now; else it was made by an earlier run, and its documents are read again. */
+	struct timespec since;
 };
 
 enum payment_event {

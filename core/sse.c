@@ -42,8 +42,10 @@ static void dispatch(struct sse *sse)
 
 	sse->name = (struct buf){0};
 	sse->data = (struct buf){0};
-	if (data.len)
-		sse->handler.event(sse->handler.context, buf_text(&name), buf_text(&data), data.len - 1);
+	if (!data.len)
+		return;
+	data.data[--data.len] = '\0'; /* the newline after the last line */
+	sse->handler.event(sse->handler.context, buf_text(&name), data.data, data.len);
 }
 
 static void take_field(struct sse *sse, const char *line, size_t len)
