@@ -125,6 +125,13 @@ huge|200 "xxx"'
 	[[ $(answer /devnet/providers --json '{"name":"../x"}') == 400* ]]
 }
 
+@test "a provider that is killed answers nothing until it is set right again" {
+	same "$(answer /devnet/providers/almond/kill -X POST)" "204 "
+	[[ $(answer /devnet/providers) == *'"name":"almond"'*'"reachable":false'* ]]
+	[[ $(answer /devnet/providers --json '{"name":"almond","reachable":true}') == *'"reachable":true'* ]]
+	[[ $(answer /devnet/providers/nobody/kill -X POST) == 404* ]]
+}
+
 @test "a restart drops connections, is away as long as asked, and forgets networks" {
 	answer /net-api/v1/net --json '{"ip":"10.1.2.0/24"}'
 	[[ $(answer /net-api/v1/net) == *10.1.2* ]]

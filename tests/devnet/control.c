@@ -82,6 +82,19 @@ static void post_provider(struct exchange *exchange)
 		exchange_reply_message(exchange, 400, "%s", why);
 }
 
+static void post_kill(struct exchange *exchange)
+{
+	struct devnet *devnet = exchange_devnet(exchange);
+	struct provider *provider = provider_find(devnet, exchange_part(exchange, 0));
+	if (!provider) {
+		exchange_reply_message(exchange, 404, "there is no provider %s", exchange_part(exchange, 0));
+		return;
+	}
+	provider->reachable = false;
+	activity_kill_provider(devnet, provider);
+	exchange_reply_empty(exchange, 204);
+}
+
 static void restart_now(void *context)
 {
 	struct devnet *devnet = context;
@@ -110,13 +123,9 @@ static void post_restart(struct exchange *exchange)
 }
 
 const struct route control_routes[] = {
-	{"GET", "/devnet/faults", get_faults},
-	{"GET", "/devnet/faults/points", get_points},
-	{"POST", "/devnet/faults", post_fault},
-	{"DELETE", "/devnet/faults", delete_faults},
-	{"DELETE", "/devnet/faults/{}", delete_fault},
-	{"GET", "/devnet/providers", get_providers},
-	{"POST", "/devnet/providers", post_provider},
-	{"POST", "/devnet/restart", post_restart},
-	{NULL, NULL, NULL},
+	{"GET", "/devnet/faults", get_faults},         {"GET", "/devnet/faults/points", get_points},
+	{"POST", "/devnet/faults", post_fault},        {"DELETE", "/devnet/faults", delete_faults},
+	{"DELETE", "/devnet/faults/{}", delete_fault}, {"GET", "/devnet/providers", get_providers},
+	{"POST", "/devnet/providers", post_provider},  {"POST", "/devnet/providers/{}/kill", post_kill},
+	{"POST", "/devnet/restart", post_restart},     {NULL, NULL, NULL},
 };

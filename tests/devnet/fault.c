@@ -52,10 +52,6 @@ const struct fault_point fault_points[] = {
 	{"invoice", false, "the invoice is not sent"},
 	{"invoice-sum", false, "the invoice asks for ten times what is due"},
 	{"accept", false, "accepting a document fails: the provider does not answer"},
-	{"net-swallow", false, "bytes of a tunnelled connection are lost"},
-	{"net-shuffle", false, "messages of a tunnelled connection change places"},
-	{"net-end", false, "a tunnelled connection ends in the middle"},
-	{"gsb-shuffle", false, "pieces of a file transfer are asked for in another order"},
 	{"unreachable", false, "a call to the provider is not answered"},
 	{NULL, false, NULL},
 };
