@@ -30,6 +30,7 @@ struct run {
 };
 
 static void poll_result(void *context);
+static void send_script(void *context);
 
 static struct yagna *yagna_of(const struct run *run)
 {
@@ -102,6 +103,12 @@ static bool program_ended(const struct yagna_result *result)
 	return result->ok || strncmp(result->message, "ExeScript command exited with code", 34) == 0;
 }
 
+/* Refused before anything of it was executed: an adopted instance may still be at an earlier run's command. */
+static bool busy(const struct yagna_result *result)
+{
+	return !result->ok && strncmp(result->message, "Local service error: State error: Busy", 38) == 0;
+}
+
 static void got_result(struct run *run, const struct yagna_result *result)
 {
 	struct command *command = run->command;
@@ -110,7 +117,9 @@ static void got_result(struct run *run, const struct yagna_result *result)
 
 	settle_output(command, 0, &result->out);
 	settle_output(command, 1, &result->err);
-	if (run->aborting)
+	if (busy(result) && !run->aborting)
+		run->retry = loop_after(run->instance->obj.golem->loop, RETRY_MS, send_script, run);
+	else if (run->aborting)
 		command_end(command, COMMAND_ABORTED, command->reason == REASON_TIMEOUT ? 124 : 137, NULL);
 	else if (program_ended(result))
 		finish(run, COMMAND_DONE, exit, NULL);
@@ -233,13 +242,25 @@ static void accepted(void *context, const struct yagna_failure *failure, const c
 					   stream_ended, run);
 }
 
+static void send_script(void *context)
+{
+	struct run *run = context;
+	struct instance *instance = run->instance;
+	struct script_place place = {instance_text(instance, SET_ENV), instance_text(instance, SET_WORKDIR)};
+	cJSON *script = script_run(run->command->text, run->command->len, &place);
+
+	run->retry = NULL;
+	yagna_cancel(&run->stream);
+	free(mem_move(&run->batch));
+	run->call = yagna_exec(yagna_of(run), instance->activity, script, accepted, run);
+	cJSON_Delete(script);
+}
+
 void carrier_next(struct instance *instance)
 {
-	struct script_place place = {instance_text(instance, SET_ENV), instance_text(instance, SET_WORKDIR)};
 	uint64_t limit = setting_ms(instance_text(instance, SET_COMMAND_TIMEOUT));
 	struct command *command = instance->queue;
 	struct run *run;
-	cJSON *script;
 
 	if (instance->step != RENTAL_READY || instance->running || instance->run || !command ||
 	    instance->ending)
@@ -251,9 +272,7 @@ void carrier_next(struct instance *instance)
 	instance->run = run;
 	instance->running = command;
 	command_begin(command); /* out of the queue, whose hold becomes ours */
-	script = script_run(command->text, command->len, &place);
-	run->call = yagna_exec(yagna_of(run), instance->activity, script, accepted, run);
-	cJSON_Delete(script);
+	send_script(run);
 	if (limit)
 		run->limit = loop_after(instance->obj.golem->loop, limit, timed_out, run);
 }
