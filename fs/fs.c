@@ -21,8 +21,11 @@ struct fs *fs_new(struct loop *loop, struct golem *golem)
 
 void fs_free(struct fs *fs)
 {
+	static const struct obj_observer nobody = {0};
+
 	if (!fs)
 		return;
+	golem_observe(fs->golem, &nobody);
 	handles_free(fs);
 	nodes_free(fs);
 	free(fs->scratch);

@@ -24,7 +24,8 @@ struct session {
 /* libfuse says on its log, in pieces, what is wrong with an option; the last line of it is the sentence. */
 static char last_complaint[ERR_TEXT_MAX];
 
-static void on_fuse_log(enum fuse_log_level level, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void on_fuse_log(enum fuse_log_level level, const char *format,
+							      va_list arguments)
 {
 	if (level > FUSE_LOG_ERR) {
 		vfprintf(stderr, format, arguments);

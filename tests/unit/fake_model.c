@@ -1,0 +1,508 @@
+#include "tests/unit/fake_model.h"
+
+#include <stdio.h>
+
+#include "core/bytelog.h"
+#include "core/mem.h"
+#include "core/model.h"
+#include "core/root.h"
+
+enum { COMMAND_MAX = 1 << 20 };
+
+/* Every kind of object. */
+struct fake {
+	struct obj obj;
+	const char *state;
+	bool settled, ended;
+	struct err outcome;
+	struct values values;
+	struct order *asked;
+	struct bytelog *output[2];
+	char *text;
+	size_t len;
+	int exit;
+	unsigned numbers, aborts, let_go;
+};
+
+struct golem {
+	struct fake root;
+	struct loop *loop;
+	struct obj_observer observer;
+	struct bytelog *log;
+	uint64_t seq;
+};
+
+static struct fake *fake_of(const struct obj *obj)
+{
+	return (struct fake *)obj;
+}
+
+/* --- the head's class -------------------------------------------------------------------------------------- */
+
+static const char *state(const struct obj *obj)
+{
+	return fake_of(obj)->state;
+}
+
+static bool settled(const struct obj *obj)
+{
+	return fake_of(obj)->settled;
+}
+
+static bool ended(const struct obj *obj)
+{
+	return fake_of(obj)->ended;
+}
+
+static const struct err *outcome(const struct obj *obj)
+{
+	return fake_of(obj)->outcome.code ? &fake_of(obj)->outcome : NULL;
+}
+
+static void count_abort(struct obj *obj)
+{
+	fake_of(obj)->aborts++;
+}
+
+static void count_let_go(struct obj *obj)
+{
+	fake_of(obj)->let_go++;
+}
+
+static void release(struct obj *obj)
+{
+	struct fake *fake = fake_of(obj);
+
+	obj_fini(obj);
+	values_free(&fake->values);
+	for (int i = 0; i < 2; i++)
+		if (fake->output[i])
+			bytelog_free(fake->output[i]);
+	free(fake->text);
+	if (obj->kind == OBJ_ROOT)
+		bytelog_free(obj->golem->log);
+	free(fake);
+}
+
+static const struct obj_class class = {state, settled, ended, outcome, count_abort, count_let_go, release};
+
+static void fake_init(struct fake *fake, enum obj_kind kind, struct golem *golem, struct obj *parent,
+		      const char *name, const char *first)
+{
+	obj_init(&fake->obj, &class, kind, golem, parent, name);
+	fake->state = first;
+	fake->settled = true;
+	if (kind != OBJ_COMMAND)
+		fake->obj.events = bytelog_new("/tmp", 1 << 16, 0);
+	if (parent)
+		obj_enlist(&fake->obj);
+}
+
+static struct fake *fake_make(enum obj_kind kind, struct obj *parent, const char *name, const char *first,
+			      struct err *err)
+{
+	struct fake *fake;
+
+	if (obj_check_name(name, err) < 0)
+		return NULL;
+	if (obj_find(parent, name)) {
+		err_set(err, EEXIST, "%s exists already", name);
+		return NULL;
+	}
+	fake = mem_alloc(sizeof *fake);
+	fake_init(fake, kind, parent->golem, parent, name, first);
+	obj_event(&fake->obj, "made", NULL);
+	obj_unref(&fake->obj); /* the listing holds it */
+	return fake;
+}
+
+static void fake_remove(struct obj *obj)
+{
+	if (fake_of(obj)->asked)
+		order_refusef(mem_move(&fake_of(obj)->asked), ECANCELED, "destroyed");
+	while (obj_first(obj))
+		fake_remove(obj_first(obj));
+	obj_cancel_step(obj);
+	obj_remove(obj);
+}
+
+/* --- for tests --------------------------------------------------------------------------------------------- */
+
+void fake_state(struct obj *obj, const char *now, bool is_settled, bool is_ended, int code)
+{
+	struct fake *fake = fake_of(obj);
+
+	fake->state = now;
+	fake->settled = is_settled;
+	fake->ended = is_ended;
+	err_clear(&fake->outcome);
+	if (code)
+		err_set(&fake->outcome, code, "as the test says");
+	obj_changed(obj, ASPECT_STATE);
+}
+
+void fake_accept(struct obj *backend)
+{
+	order_accept(mem_move(&fake_of(backend)->asked), NULL);
+}
+
+void fake_refuse(struct obj *backend, int code, const char *sentence)
+{
+	order_refusef(mem_move(&fake_of(backend)->asked), code, "%s", sentence);
+}
+
+void fake_cancel(struct obj *obj)
+{
+	obj_cancel_step(obj);
+}
+
+void fake_output(struct obj *command, const char *text)
+{
+	bytelog_append(fake_of(command)->output[0], text, strlen(text));
+	obj_changed(command, ASPECT_OUTPUT);
+}
+
+void fake_finish(struct obj *command, int exit_number)
+{
+	fake_of(command)->exit = exit_number;
+	for (int i = 0; i < 2; i++)
+		bytelog_end(fake_of(command)->output[i]);
+	fake_state(command, "done", true, true, 0);
+}
+
+unsigned fake_aborts(struct obj *obj)
+{
+	return fake_of(obj)->aborts;
+}
+
+unsigned fake_let_go(struct obj *obj)
+{
+	return fake_of(obj)->let_go;
+}
+
+/* --- the root ---------------------------------------------------------------------------------------------- */
+
+struct golem *golem_new(struct loop *loop, const struct golem_options *options, struct err *err)
+{
+	struct golem *golem = mem_alloc(sizeof *golem);
+
+	golem->loop = loop;
+	golem->log = bytelog_new("/tmp", 1 << 16, 0);
+	fake_init(&golem->root, OBJ_ROOT, golem, NULL, "", "connected");
+	return golem;
+}
+
+void golem_free(struct golem *golem)
+{
+	while (obj_first(&golem->root.obj))
+		fake_remove(obj_first(&golem->root.obj));
+	obj_unref(&golem->root.obj);
+}
+
+void golem_observe(struct golem *golem, const struct obj_observer *observer)
+{
+	golem->observer = *observer;
+}
+
+void golem_leave(struct golem *golem, bool keep, loop_call left, void *context)
+{
+	loop_defer(golem->loop, left, context);
+}
+
+struct bytelog *golem_log(struct golem *golem)
+{
+	return golem->log;
+}
+
+struct obj *golem_root(struct golem *golem)
+{
+	return &golem->root.obj;
+}
+
+void golem_render_status(struct golem *golem, struct buf *out)
+{
+	buf_adds(out, "yagna\tconnected\n");
+}
+
+void golem_render_cost(struct golem *golem, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
+
+struct loop *root_loop(struct golem *golem)
+{
+	return golem->loop;
+}
+
+const struct obj_observer *root_observer(struct golem *golem)
+{
+	return &golem->observer;
+}
+
+uint64_t root_next_seq(struct golem *golem)
+{
+	return ++golem->seq;
+}
+
+/* --- backends ---------------------------------------------------------------------------------------------- */
+
+static int set_pairs(struct fake *fake, const struct setting_pair *pairs, unsigned count, struct err *err)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct setting *setting = setting_find(pairs[i].key, err);
+
+		if (!setting || values_set(&fake->values, setting_id(setting), pairs[i].value,
+					   strlen(pairs[i].value), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct fake *made_with(struct fake *fake, const struct setting_pair *pairs, unsigned count,
+			      struct err *err)
+{
+	if (!fake || set_pairs(fake, pairs, count, err) == 0)
+		return fake;
+	fake_remove(&fake->obj);
+	return NULL;
+}
+
+struct backend *backend_create(struct golem *golem, const char *name, const struct setting_pair *pairs,
+			       unsigned count, struct err *err)
+{
+	struct fake *fake = fake_make(OBJ_BACKEND, &golem->root.obj, name, "initial", err);
+
+	return (struct backend *)made_with(fake, pairs, count, err);
+}
+
+struct backend *backend_of(struct obj *obj)
+{
+	return (struct backend *)obj;
+}
+
+struct obj *backend_obj(struct backend *backend)
+{
+	return (struct obj *)backend;
+}
+
+void backend_setting(struct backend *backend, const struct setting *setting, struct buf *out)
+{
+	const char *text = values_text(&fake_of(backend_obj(backend))->values, NULL, setting_id(setting));
+
+	buf_adds(out, text ? text : "");
+}
+
+int backend_set(struct backend *backend, const struct setting *setting, const char *value, size_t len,
+		struct err *err)
+{
+	struct fake *fake = fake_of(backend_obj(backend));
+
+	if (strcmp(fake->state, "initial") != 0)
+		return err_set(err, EBUSY, "the backend is %s", fake->state);
+	if (values_set(&fake->values, setting_id(setting), value, len, err) < 0)
+		return -1;
+	obj_changed(&fake->obj, ASPECT_CONFIG);
+	return 0;
+}
+
+void backend_start(struct backend *backend, struct order *order)
+{
+	struct fake *fake = fake_of(backend_obj(backend));
+
+	if (fake->asked) {
+		order_refusef(order, EBUSY, "it is starting already");
+		return;
+	}
+	fake->asked = order;
+	fake_state(&fake->obj, "starting", false, false, 0);
+}
+
+void backend_stop(struct backend *backend, struct order *order)
+{
+	order_refusef(order, EBUSY, "nothing to stop");
+}
+
+void backend_abort(struct backend *backend, struct order *order)
+{
+	obj_abort(backend_obj(backend));
+	order_accept(order, NULL);
+}
+
+void backend_scan(struct backend *backend, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void backend_destroy(struct backend *backend, struct order *order)
+{
+	fake_remove(backend_obj(backend));
+	order_accept(order, NULL);
+}
+
+void backend_render_offers(struct backend *backend, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
+
+void backend_render_agreements(struct backend *backend, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
+
+void backend_render_cost(struct backend *backend, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
+
+/* --- instances --------------------------------------------------------------------------------------------- */
+
+struct instance *instance_create(struct backend *backend, const char *name, const struct setting_pair *pairs,
+				 unsigned count, struct err *err)
+{
+	struct fake *parent = fake_of(backend_obj(backend));
+	char number[16];
+	struct fake *fake;
+
+	snprintf(number, sizeof number, "%u", parent->numbers);
+	parent->numbers += !name;
+	fake = fake_make(OBJ_INSTANCE, &parent->obj, name ? name : number, "ready", err);
+	return (struct instance *)made_with(fake, pairs, count, err);
+}
+
+struct instance *instance_of(struct obj *obj)
+{
+	return (struct instance *)obj;
+}
+
+struct obj *instance_obj(struct instance *instance)
+{
+	return (struct obj *)instance;
+}
+
+void instance_stop(struct instance *instance, struct order *order)
+{
+	fake_state(instance_obj(instance), "stopped", true, true, 0);
+	order_accept(order, NULL);
+}
+
+void instance_reset(struct instance *instance, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void instance_abort(struct instance *instance, struct order *order)
+{
+	obj_abort(instance_obj(instance));
+	order_accept(order, NULL);
+}
+
+void instance_destroy(struct instance *instance, struct order *order)
+{
+	fake_remove(instance_obj(instance));
+	order_accept(order, NULL);
+}
+
+void instance_render_provider(struct instance *instance, struct buf *out)
+{
+	buf_adds(out, "provider");
+}
+
+void instance_render_agreement(struct instance *instance, struct buf *out)
+{
+	buf_adds(out, "agreement");
+}
+
+void instance_render_activity(struct instance *instance, struct buf *out)
+{
+	buf_adds(out, "activity");
+}
+
+void instance_render_cost(struct instance *instance, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
+
+/* --- commands ---------------------------------------------------------------------------------------------- */
+
+struct command *command_queue(struct instance *instance, const char *text, size_t len, struct err *err)
+{
+	struct fake *parent = fake_of(instance_obj(instance));
+	char number[16];
+	struct fake *fake;
+
+	if (parent->ended || len > COMMAND_MAX) {
+		err_set(err, parent->ended ? EBUSY : E2BIG, "it cannot be run");
+		return NULL;
+	}
+	snprintf(number, sizeof number, "%u", ++parent->numbers);
+	fake = fake_make(OBJ_COMMAND, &parent->obj, number, "running", err);
+	if (!fake)
+		return NULL;
+	fake->settled = false;
+	fake->text = mem_dup(text, len);
+	fake->len = len;
+	for (int i = 0; i < 2; i++)
+		fake->output[i] = bytelog_new("/tmp", 1 << 16, 0);
+	return (struct command *)fake;
+}
+
+struct command *command_of(struct obj *obj)
+{
+	return (struct command *)obj;
+}
+
+struct obj *command_obj(struct command *command)
+{
+	return (struct obj *)command;
+}
+
+void command_abort(struct command *command, struct order *order)
+{
+	obj_abort(command_obj(command));
+	order_accept(order, NULL);
+}
+
+int command_forget(struct command *command, struct err *err)
+{
+	struct obj *obj = command_obj(command);
+
+	if (!fake_of(obj)->ended)
+		return err_set(err, EBUSY, "it is running");
+	obj_remove(obj);
+	return 0;
+}
+
+struct bytelog *command_stdout(struct command *command)
+{
+	return fake_of(command_obj(command))->output[0];
+}
+
+struct bytelog *command_stderr(struct command *command)
+{
+	return fake_of(command_obj(command))->output[1];
+}
+
+const char *command_text(struct command *command, size_t *len)
+{
+	*len = fake_of(command_obj(command))->len;
+	return fake_of(command_obj(command))->text;
+}
+
+void command_render_exit(struct command *command, struct buf *out)
+{
+	struct fake *fake = fake_of(command_obj(command));
+
+	if (fake->ended)
+		buf_printf(out, "%d\n", fake->exit);
+	else
+		buf_adds(out, "running\n");
+}
+
+void command_render_reason(struct command *command, struct buf *out)
+{
+}
+
+void command_render_usage(struct command *command, struct buf *out)
+{
+	buf_adds(out, "#\n");
+}
