@@ -24,7 +24,7 @@ static ssize_t log_fetch(struct handle *handle, const struct read *read, char **
 {
 	ssize_t got;
 
-	*data = fs_scratch(handle->fs, read->size);
+	*data = fs_scratch(handle->fs, read->size + 1); /* never NULL */
 	got = read->offset < 0
 		      ? 0
 		      : bytelog_read(log_of(handle->node), (uint64_t)read->offset, *data, read->size);

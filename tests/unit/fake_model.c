@@ -9,7 +9,7 @@
 
 enum { COMMAND_MAX = 1 << 20 };
 
-/* Every kind of object. */
+/* Backends, instances and commands alike. */
 struct fake {
 	struct obj obj;
 	const char *state;
@@ -22,14 +22,6 @@ struct fake {
 	size_t len;
 	int exit;
 	unsigned numbers, aborts, let_go;
-};
-
-struct golem {
-	struct fake root;
-	struct loop *loop;
-	struct obj_observer observer;
-	struct bytelog *log;
-	uint64_t seq;
 };
 
 static struct fake *fake_of(const struct obj *obj)
@@ -79,24 +71,10 @@ static void release(struct obj *obj)
 		if (fake->output[i])
 			bytelog_free(fake->output[i]);
 	free(fake->text);
-	if (obj->kind == OBJ_ROOT)
-		bytelog_free(obj->golem->log);
 	free(fake);
 }
 
 static const struct obj_class class = {state, settled, ended, outcome, count_abort, count_let_go, release};
-
-static void fake_init(struct fake *fake, enum obj_kind kind, struct golem *golem, struct obj *parent,
-		      const char *name, const char *first)
-{
-	obj_init(&fake->obj, &class, kind, golem, parent, name);
-	fake->state = first;
-	fake->settled = true;
-	if (kind != OBJ_COMMAND)
-		fake->obj.events = bytelog_new("/tmp", 1 << 16, 0);
-	if (parent)
-		obj_enlist(&fake->obj);
-}
 
 static struct fake *fake_make(enum obj_kind kind, struct obj *parent, const char *name, const char *first,
 			      struct err *err)
@@ -110,7 +88,12 @@ static struct fake *fake_make(enum obj_kind kind, struct obj *parent, const char
 		return NULL;
 	}
 	fake = mem_alloc(sizeof *fake);
-	fake_init(fake, kind, parent->golem, parent, name, first);
+	obj_init(&fake->obj, &class, kind, parent->golem, parent, name);
+	fake->state = first;
+	fake->settled = true;
+	if (kind != OBJ_COMMAND)
+		fake->obj.events = bytelog_new("/tmp", 1 << 16, 0);
+	obj_enlist(&fake->obj);
 	obj_event(&fake->obj, "made", NULL);
 	obj_unref(&fake->obj); /* the listing holds it */
 	return fake;
@@ -182,21 +165,55 @@ unsigned fake_let_go(struct obj *obj)
 
 /* --- the root ---------------------------------------------------------------------------------------------- */
 
+static const char *root_state(const struct obj *obj)
+{
+	return "connected";
+}
+
+static bool root_settled(const struct obj *obj)
+{
+	return true;
+}
+
+static bool root_ended(const struct obj *obj)
+{
+	return false;
+}
+
+static void root_release(struct obj *obj)
+{
+	struct golem *golem = obj->golem;
+
+	obj_fini(obj);
+	bytelog_free(golem->log);
+	free(golem);
+}
+
+static const struct err *root_outcome(const struct obj *obj)
+{
+	return NULL;
+}
+
+static const struct obj_class root_class = {root_state, root_settled, root_ended,  root_outcome,
+					    NULL,       NULL,         root_release};
+
 struct golem *golem_new(struct loop *loop, const struct golem_options *options, struct err *err)
 {
 	struct golem *golem = mem_alloc(sizeof *golem);
 
 	golem->loop = loop;
 	golem->log = bytelog_new("/tmp", 1 << 16, 0);
-	fake_init(&golem->root, OBJ_ROOT, golem, NULL, "", "connected");
+	obj_init(&golem->obj, &root_class, OBJ_ROOT, golem, NULL, "");
+	golem->obj.events = bytelog_new("/tmp", 1 << 16, 0);
 	return golem;
 }
 
 void golem_free(struct golem *golem)
 {
-	while (obj_first(&golem->root.obj))
-		fake_remove(obj_first(&golem->root.obj));
-	obj_unref(&golem->root.obj);
+	while (obj_first(&golem->obj))
+		fake_remove(obj_first(&golem->obj));
+	obj_drain(golem);
+	obj_unref(&golem->obj);
 }
 
 void golem_observe(struct golem *golem, const struct obj_observer *observer)
@@ -216,7 +233,7 @@ struct bytelog *golem_log(struct golem *golem)
 
 struct obj *golem_root(struct golem *golem)
 {
-	return &golem->root.obj;
+	return &golem->obj;
 }
 
 void golem_render_status(struct golem *golem, struct buf *out)
@@ -270,7 +287,7 @@ static struct fake *made_with(struct fake *fake, const struct setting_pair *pair
 struct backend *backend_create(struct golem *golem, const char *name, const struct setting_pair *pairs,
 			       unsigned count, struct err *err)
 {
-	struct fake *fake = fake_make(OBJ_BACKEND, &golem->root.obj, name, "initial", err);
+	struct fake *fake = fake_make(OBJ_BACKEND, &golem->obj, name, "initial", err);
 
 	return (struct backend *)made_with(fake, pairs, count, err);
 }
