@@ -83,22 +83,25 @@ static bool in_volume(const struct machine *machine, const char *path)
 	return false;
 }
 
-/* -1 after the transfer has been finished with the reason. */
-static int open_container(struct transfer *transfer, const char *path, bool write)
+/* False after the transfer has been finished, and freed, with the reason. */
+static bool open_container(struct transfer *transfer, const char *path, bool write)
 {
 	struct machine *machine = transfer->batch->unit->machine;
 	if (!machine || !machine->up || !in_volume(machine, path)) {
 		MEM_AUTO char *text = mem_printf("IO error: path not found in container: %s", path);
 		finish(transfer, text);
-		return -1;
+		return false;
 	}
 	int root = sandbox_root(machine->sandbox);
 	if (write)
 		make_parents(root, path);
 	int fd = open_in(root, path, write ? O_RDWR | O_CREAT | O_TRUNC | O_NONBLOCK : O_RDONLY | O_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
 		finish_errno(transfer);
-	return fd;
+		return false;
+	}
+	*(write ? &transfer->to : &transfer->from) = fd;
+	return true;
 }
 
 /* A piece per turn of the loop. */
@@ -184,9 +187,9 @@ void transfer_begin(struct batch *batch)
 	}
 	if (refused(transfer, source_scheme, from) || refused(transfer, target_scheme, to))
 		return;
-	if (source_scheme == CONTAINER && (transfer->from = open_container(transfer, source, false)) < 0)
+	if (source_scheme == CONTAINER && !open_container(transfer, source, false))
 		return;
-	if (target_scheme == CONTAINER && (transfer->to = open_container(transfer, target, true)) < 0)
+	if (target_scheme == CONTAINER && !open_container(transfer, target, true))
 		return;
 	if (source_scheme == CONTAINER && target_scheme == CONTAINER)
 		copy(transfer);
