@@ -207,6 +207,25 @@ static struct capture read_capture(const cJSON *body, const char *name)
 	return capture;
 }
 
+/* serde takes a list of the members in their order for a struct: such lists get the members' names. */
+static void name_members(cJSON *value, const struct serde_type *type)
+{
+	const struct serde_field *field = type->fields;
+	bool list = cJSON_IsArray(value) && type->kind == SERDE_STRUCT;
+	cJSON *item;
+	if (list)
+		value->type = cJSON_Object;
+	cJSON_ArrayForEach (item, value) {
+		if (list && field->name)
+			item->string = mem_strdup((field++)->name);
+		for (const struct serde_field *one = type->fields; one && one->name; one++)
+			if (item->string && strcmp(one->name, item->string) == 0)
+				name_members(item, one->type);
+		if (type->item)
+			name_members(item, type->item);
+	}
+}
+
 static void read_command(const cJSON *item, struct exe_command *command)
 {
 	command->body = item->child;
@@ -235,6 +254,7 @@ struct exe_script *exe_script_parse(const char *text, size_t len, struct buf *wh
 	}
 	struct exe_script *script = mem_alloc(sizeof(*script));
 	script->json = json;
+	name_members(json, &script_type);
 	script->commands = mem_alloc(sizeof(*script->commands) * ((size_t)cJSON_GetArraySize(json) + 1));
 	const cJSON *item;
 	cJSON_ArrayForEach (item, json)
