@@ -14,7 +14,7 @@ static bool starts_with(const char *text, const char *prefix)
 static bool is_open(const char *path)
 {
 	static const char *const prefixes[] = {"/metrics-api", "/version/get", "/dashboard",
-					       "/devnet/",     "/v1/image/",   "/download/"};
+					       "/devnet/",     "/v1/image/",   "/img.gvmi"};
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++)
 		if (starts_with(path, prefixes[i]))
 			return true;

@@ -12,6 +12,7 @@
 #include "tests/devnet/server.h"
 
 static const char image[] = "This image stands for the programs of the machine that the devnet runs on.\n";
+static const char image_path[] = "/img.gvmi";
 static const char tag_prefix[] = "golem/";
 
 static void get_info(struct exchange *exchange)
@@ -29,8 +30,8 @@ static void get_info(struct exchange *exchange)
 		exchange_reply_text(exchange, 404, "Image not found");
 		return;
 	}
-	MEM_AUTO char *url = mem_printf("http://%s:%u/download/%s.gvmi", server_host(devnet->server),
-					server_port(devnet->server), sha3);
+	MEM_AUTO char *url = mem_printf("http://%s:%u%s", server_host(devnet->server),
+					server_port(devnet->server), image_path);
 	cJSON *body = cJSON_CreateObject();
 	cJSON_AddStringToObject(body, "http", url);
 	cJSON_AddStringToObject(body, "https", url);
@@ -41,17 +42,11 @@ static void get_info(struct exchange *exchange)
 
 static void get_image(struct exchange *exchange)
 {
-	char name[DIGEST_HEX_MAX + 8];
-	digest_hex(DIGEST_SHA3_224, image, sizeof(image) - 1, name);
-	strcat(name, ".gvmi");
-	if (strcmp(exchange_part(exchange, 0), name) != 0)
-		exchange_reply_empty(exchange, 404);
-	else
-		exchange_reply_typed(exchange, 200, "application/octet-stream", image, sizeof(image) - 1);
+	exchange_reply_typed(exchange, 200, "application/octet-stream", image, sizeof(image) - 1);
 }
 
 const struct route registry_routes[] = {
 	{"GET", "/v1/image/info", get_info},
-	{"GET", "/download/{}", get_image},
+	{"GET", image_path, get_image},
 	{NULL, NULL, NULL},
 };
