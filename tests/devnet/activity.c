@@ -120,7 +120,7 @@ static void force_end(struct activity *activity)
 	exe_unit_count(activity->unit, &reason);
 	free(activity->reason);
 	activity->reason = buf_take(&reason);
-	exe_unit_destroy(activity->unit);
+	exe_unit_interrupt(activity->unit);
 }
 
 void activity_agreement_ended(struct devnet *devnet, struct agreement *agreement)

@@ -5,7 +5,7 @@
 #include "core/mem.h"
 #include "tests/devnet/fault.h"
 
-enum { UNRESPONSIVE_MS = 5000, RUNNING_STEPS = 3 };
+enum { UNRESPONSIVE_MS = 5000, RUNNING_STEPS = 3, INTERRUPT_MS = 20 };
 
 const char *exe_state_name(enum exe_state state)
 {
@@ -184,18 +184,27 @@ static void on_step(void *context)
 		end(unit);
 }
 
-void exe_unit_destroy(struct exe_unit *unit)
+static void destroy(struct exe_unit *unit, unsigned count, uint64_t first_ms)
 {
+	struct batch *batch, *next;
 	if (unit->end_timer)
 		return;
-	struct batch *batch, *next;
-	unit->steps = unit->worker ? RUNNING_STEPS : 1;
+	unit->steps = count;
 	HASH_ITER (hh, unit->batches, batch, next)
 		batch->stopping = true;
 	exe_unit_set(unit, (struct state_pair){unit->state.now, EXE_TERMINATED});
 	drop_machine(unit);
-	unit->end_timer = loop_after(unit->devnet->loop, unit->devnet->latencies.activity_destroy_step_ms,
-				     on_step, unit);
+	unit->end_timer = loop_after(unit->devnet->loop, first_ms, on_step, unit);
+}
+
+void exe_unit_destroy(struct exe_unit *unit)
+{
+	destroy(unit, unit->worker ? RUNNING_STEPS : 1, unit->devnet->latencies.activity_destroy_step_ms);
+}
+
+void exe_unit_interrupt(struct exe_unit *unit)
+{
+	destroy(unit, 1, INTERRUPT_MS);
 }
 
 /* The provider's daemon misses the reports: Unresponsive after 5 s, given up after 10 s. */

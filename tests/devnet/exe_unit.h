@@ -51,6 +51,7 @@ struct deployment;
 struct outlet {
 	struct batch *batch;
 	struct loop_watch *watch;
+	struct loop_timer *gather;
 	int fd;
 	bool err;
 };
@@ -121,7 +122,8 @@ struct exe_unit *exe_unit_new(struct devnet *devnet, const struct exe_unit *give
 void exe_unit_free(struct exe_unit *unit); /* ends the streams' source, answers the polls */
 /* Ends everything and reaches Terminated in steps of the provider's; `ended` follows. May be repeated. */
 void exe_unit_destroy(struct exe_unit *unit);
-void exe_unit_die(struct exe_unit *unit); /* the process is gone without a word */
+void exe_unit_interrupt(struct exe_unit *unit); /* the same, by the provider: soon */
+void exe_unit_die(struct exe_unit *unit);       /* the process is gone without a word */
 double exe_unit_cpu(struct exe_unit *unit);
 const char *exe_state_name(enum exe_state state);
 /* The words in which a state pair is shown in messages. */
