@@ -167,6 +167,11 @@ void golem_start(struct golem *golem)
 	connect_begin(golem);
 }
 
+bool golem_asked(const struct golem *golem)
+{
+	return golem->link != LINK_ASKING && (golem->link != LINK_UP || golem->adopted);
+}
+
 struct bytelog *golem_log(struct golem *golem)
 {
 	return golem->log;

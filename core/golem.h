@@ -24,6 +24,9 @@ void golem_free(struct golem *golem);
 void golem_observe(struct golem *golem, const struct obj_observer *observer);
 /* Connects, adopts or ends what an earlier run left behind; goes on by itself when yagna comes and goes. */
 void golem_start(struct golem *golem);
+/* Yagna has been tried, and what an earlier run left has been looked at: requests get a real answer. Changes with
+ * ASPECT_STATE of the root. */
+bool golem_asked(const struct golem *golem);
 /* Ends everything that is rented (keep: leaves it, with the journal, for the next start) and calls back once:
  * after 20 s at the latest, with what could not be ended still in the journal. */
 void golem_leave(struct golem *golem, bool keep, loop_call left, void *context);

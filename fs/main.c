@@ -13,7 +13,7 @@
 #include "fs/options.h"
 #include "fs/session.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, FIRST_TRY_MS = 3000 };
 
 /* Everything of one run, in the order it is made. */
 struct daemon {
@@ -24,6 +24,7 @@ struct daemon {
 	struct devnet devnet;
 	struct loop *loop;
 	struct golem *golem;
+	struct loop_timer *first_try;
 	struct fs *fs;
 	struct leave *leave;
 	struct mount *mount;
@@ -58,6 +59,35 @@ static int start_core(struct daemon *daemon, struct err *err)
 	return daemon->golem ? 0 : -1;
 }
 
+static void on_root_changed(void *context, struct obj *obj, enum obj_aspect aspect)
+{
+	struct daemon *daemon = context;
+
+	if (golem_asked(daemon->golem))
+		loop_stop(daemon->loop);
+}
+
+static void on_first_try_late(void *context)
+{
+	struct daemon *daemon = context;
+
+	daemon->first_try = NULL;
+	loop_stop(daemon->loop);
+}
+
+/* Nobody is let in before yagna has been tried: the first request would be refused for no reason. */
+static void try_yagna(struct daemon *daemon)
+{
+	struct obj_observer observer = {.changed = on_root_changed, .context = daemon};
+
+	golem_observe(daemon->golem, &observer);
+	golem_start(daemon->golem);
+	daemon->first_try = loop_after(daemon->loop, FIRST_TRY_MS, on_first_try_late, daemon);
+	if (!golem_asked(daemon->golem))
+		loop_run(daemon->loop);
+	loop_cancel(&daemon->first_try);
+}
+
 static int start_mount(struct daemon *daemon, struct err *err)
 {
 	daemon->fs = fs_new(daemon->loop, daemon->golem);
@@ -75,7 +105,10 @@ static int start(struct daemon *daemon, struct err *err)
 {
 	if (daemon->options.devnet && devnet_start(&daemon->devnet, daemon->options.devnet_words, err) < 0)
 		return -1;
-	if (start_core(daemon, err) < 0 || start_mount(daemon, err) < 0)
+	if (start_core(daemon, err) < 0)
+		return -1;
+	try_yagna(daemon);
+	if (start_mount(daemon, err) < 0)
 		return -1;
 	/* The daemon pins no other mount, and no path of it is relative from here on. */
 	return chdir("/") < 0 ? err_set(err, errno, "/: %s", strerror(errno)) : 0;
@@ -162,7 +195,6 @@ int main(int argc, char **argv)
 	if (prepare(&daemon, &err) < 0 || start(&daemon, &err) < 0) {
 		report(&daemon, &err);
 	} else {
-		golem_start(daemon.golem);
 		report(&daemon, NULL);
 		loop_run(daemon.loop);
 		code = leave_exit_code(daemon.leave);
