@@ -96,13 +96,12 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	same "$(cat "$M/backends/b/config/image")" golem/alpine:latest
 }
 @test "18: reads by single bytes, beyond the end, at absurd offsets" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os
 	fd = os.open("backends/ctl", os.O_RDONLY)
 	whole = os.read(fd, 1 << 20)
 	print(os.pread(fd, 10, len(whole)), os.pread(fd, 10, 2**62), os.pread(fd, 3, 5) == whole[5:8])
-	print(b"".join(os.pread(fd, 1, i) for i in range(len(whole))) == whole)
-	EOF' "$PYTHON"
+	print(b"".join(os.pread(fd, 1, i) for i in range(len(whole))) == whole)'
 	same "${lines[0]}" "b'' b'' True"
 	same "${lines[1]}" True
 }
@@ -115,7 +114,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 }
 @test "25: poll after the object is gone ends" {
 	in_sh 'mkdir backends/p'
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os, select
 	fd = os.open("backends/p/state", os.O_RDONLY)
 	os.rmdir("backends/p")
@@ -126,12 +125,11 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	    os.read(fd, 10)
 	    print("read")
 	except OSError as e:
-	    print("refused")
-	EOF' "$PYTHON"
+	    print("refused")'
 	matches "$output" '^(read|refused)$'
 }
 @test "27: mmap, sendfile, O_DIRECT, O_PATH and O_TMPFILE give an error or the right data" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import mmap, os
 	path = "backends/ctl"
 	want = open(path, "rb").read()
@@ -152,8 +150,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	attempt("sendfile", sent)
 	attempt("direct", lambda: os.read(os.open(path, os.O_RDONLY | os.O_DIRECT), 65536))
 	attempt("tmpfile", lambda: os.open("backends", os.O_TMPFILE | os.O_RDWR))
-	os.close(os.open(path, os.O_PATH))
-	EOF' "$PYTHON"
+	os.close(os.open(path, os.O_PATH))'
 	[ "$status" = 0 ] || {
 		echo "$output" >&2
 		return 1
@@ -188,14 +185,13 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 }
 @test "33: a hundred thousand names looked up, memory returns" {
 	before=$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status")
-	in_sh '"$1" - <<-EOF
+	in_python '
 	import os
 	for i in range(100000):
 	    try:
 	        os.stat("backends/n%d" % i)
 	    except FileNotFoundError:
-	        pass
-	EOF' "$PYTHON"
+	        pass'
 	after=$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status")
 	[ $((after - before)) -lt 8192 ]
 }
@@ -227,7 +223,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	[ ! -d "$M/backends/z" ] || in_sh 'rmdir backends/z'
 }
 @test "control lines with every byte value are refused or harmless" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os
 	for b in range(1, 256):
 	    fd = os.open("backends/ctl", os.O_WRONLY)
@@ -237,8 +233,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	    except OSError as e:
 	        if e.errno != 22:
 	            print(b, e)
-	    os.close(fd)
-	EOF' "$PYTHON"
+	    os.close(fd)'
 	! grep -vE '^accepted (10|35|92|39|34)$' <<<"$output" | grep .
 }
 @test "config values take no binary, no two lines, no megabyte" {

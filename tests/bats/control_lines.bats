@@ -42,7 +42,9 @@ writes() { # NAME COMMAND: the command, run in the mount, makes the backend NAME
 @test "cat with a here document" { writes w $'cat > backends/ctl <<EOF\ncreate w\nEOF'; }
 @test "python open().write()" { writes w "$PYTHON -c 'open(\"backends/ctl\", \"w\").write(\"create w\\n\")'"; }
 @test "python print(file=)" { writes w "$PYTHON -c 'print(\"create w\", file=open(\"backends/ctl\", \"w\"))'"; }
-@test "awk" { writes w "awk 'BEGIN { print \"create w\" > \"backends/ctl\" }'"; }
+@test "awk" {
+	writes w "awk 'BEGIN { print \"create w\" > \"backends/ctl\" }'"
+}
 @test "vim writes a line into ctl or says that it cannot" {
 	command -v vim.tiny vim >/dev/null || skip "no vim"
 	in_sh 'vi -es -u NONE -i NONE -c "normal ggdGicreate w" -c "w!" -c "qa!" backends/ctl </dev/null' || :
@@ -74,7 +76,7 @@ writes() { # NAME COMMAND: the command, run in the mount, makes the backend NAME
 }
 
 @test "one write with a refused second line is short, and the descriptor then refuses the rest" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os
 	fd = os.open("backends/ctl", os.O_WRONLY)
 	text = b"create w\nfrobnicate\ncreate y\n"
@@ -83,14 +85,13 @@ writes() { # NAME COMMAND: the command, run in the mount, makes the backend NAME
 	    try:
 	        print(os.write(fd, again))
 	    except OSError as e:
-	        print(e.errno)
-	EOF' "$PYTHON"
+	        print(e.errno)'
 	same "${lines[*]}" "9 22 22"
 	[ ! -e "$M/backends/y" ]
 	[ ! -e "$M/backends/z" ]
 }
 
-@test "python's retry of a refused write does nothing twice" {
+@test "a retry by python of a refused write does nothing twice" {
 	run in_sh "$PYTHON -c 'open(\"backends/ctl\", \"w\").write(\"create w\ncreate w\ncreate x\n\")'"
 	[ "$status" != 0 ]
 	[ -d "$M/backends/w" ]
@@ -98,36 +99,34 @@ writes() { # NAME COMMAND: the command, run in the mount, makes the backend NAME
 }
 
 @test "the unfinished tail of a longer write waits for the next write" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os
 	fd = os.open("backends/ctl", os.O_WRONLY)
 	os.write(fd, b"create w\ncrea")
 	os.write(fd, b"te x\n")
-	os.close(fd)
-	EOF' "$PYTHON"
+	os.close(fd)'
 	[ "$status" = 0 ]
 	[ -d "$M/backends/w" ] && [ -d "$M/backends/x" ]
 }
 
 @test "an unfinished tail is taken at the close" {
-	in_sh '"$1" -c "
-import os
-fd = os.open(\"backends/ctl\", os.O_WRONLY)
-os.write(fd, b\"create w\ncreate x\")
-os.close(fd)"' "$PYTHON"
+	in_python '
+	import os
+	fd = os.open("backends/ctl", os.O_WRONLY)
+	os.write(fd, b"create w\ncreate x")
+	os.close(fd)'
 	eventually 5 test -d "$M/backends/x"
 }
 
 @test "more bytes after an unterminated line are refused" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os
 	fd = os.open("backends/ctl", os.O_WRONLY)
 	os.write(fd, b"create w")
 	try:
 	    os.write(fd, b"x\n")
 	except OSError as e:
-	    print(e.errno)
-	EOF' "$PYTHON"
+	    print(e.errno)'
 	same "$output" 22
 	[ -d "$M/backends/w" ]
 	[ ! -e "$M/backends/wx" ]

@@ -93,7 +93,7 @@ teardown_file() { mount_stop; }
 	[ -d "$M/backends/b" ]
 }
 
-@test "rm -rf of the mount's content removes no control file and ends in an error" {
+@test "rm -rf of what is mounted removes no control file and ends in an error" {
 	run in_sh 'rm -rf backends/b/config backends/b/ctl'
 	[ "$status" != 0 ]
 	[ -f "$M/backends/b/ctl" ]
@@ -145,7 +145,7 @@ parked() { pgrep -f "syscall.py read backends/c" >/dev/null; }
 	done
 }
 
-@test "a success clears nobody's error" {
+@test "a success clears no error" {
 	wrote backends/b/ctl 'bogus\n' >/dev/null
 	in_sh 'echo "set max_instances 3" > backends/b/ctl'
 	contains "$(tail -n 1 "$M/backends/b/error")" bogus

@@ -38,7 +38,7 @@ in_order() {
 	done
 }
 
-@test "a rental's events stand in their order" {
+@test "the events of a rental stand in their order" {
 	in_order backends/b/events starting allocationCreated demandPublished ready
 	in_order backends/b/events ready instanceCreated agreementApproved activityCreated instanceReady commandStarted \
 		commandFinished agreementTerminated
@@ -50,7 +50,7 @@ in_order() {
 		"$M/backends/b/events"
 }
 
-@test "a directory's file has its children's events, a child's has not its parent's" {
+@test "the file of a directory has its children events, that of a child not those of its parent" {
 	[ "$(events events instanceReady)" -ge 1 ]
 	same "$(events backends/b/instances/one/events demandPublished)" 0
 }
@@ -94,7 +94,7 @@ in_order() {
 	in_sh 'rmdir backends/b/instances/bad'
 }
 
-@test "the log is never truncated while mounted: a removed backend's events stay above" {
+@test "the log is never truncated while mounted: the events of a removed backend stay above" {
 	backend gone
 	in_sh 'rmdir backends/gone'
 	eventually 10 grep -q '"end".*"gone"\|"gone".*"end"' "$M/events"

@@ -209,6 +209,12 @@ requests_changing() {
 in_sh() { (cd "$M" && exec timeout -k 2 "${LIMIT:-$((20 * STRETCH))}" bash -c "$1" bash "${@:2}"); }
 in_dash() { (cd "$M" && exec timeout -k 2 "${LIMIT:-$((20 * STRETCH))}" dash -c "$1" dash "${@:2}"); }
 
+# in_python CODE [ARGUMENT]…: the code, indented as the test is, in the mount; the arguments are sys.argv[1:].
+in_python() {
+	(cd "$M" && exec timeout -k 2 "${LIMIT:-$((20 * STRETCH))}" "$PYTHON" -c \
+		'import sys, textwrap; exec(textwrap.dedent(sys.argv.pop(1)), {"sys": sys})' "$@")
+}
+
 # wrote FILE TEXT: the name of the errno one write(2) of the text (printf escapes understood) got, or the count.
 wrote() {
 	(cd "$M" && timeout -k 2 $((20 * STRETCH)) "$PYTHON" "$TOP/tests/bats/syscall.py" write "$1" "$2")

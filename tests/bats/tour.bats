@@ -79,7 +79,7 @@ processes() {
 	same "$output" ready
 }
 
-@test "run, stdout_pipe, stderr and wait give a command's all" {
+@test "run, stdout_pipe, stderr and wait give all of a command" {
 	run --separate-stderr in_sh 'cd backends/demo/instances/one
 		echo "uname -a; echo oops >&2; exit 3" > run; cat last/stdout_pipe; cat last/stderr; cat last/wait'
 	matches "${lines[0]}" '^Linux '

@@ -91,7 +91,7 @@ teardown_file() { mount_stop; }
 }
 
 @test "tables begin with a head line" {
-	for name in cost backends/b/offers backends/b/cost backends/b/agreements error; do
+	for name in cost backends/b/offers backends/b/cost backends/b/agreements; do
 		matches "$(head -n 1 "$M/$name")" '^#'
 	done
 }
@@ -159,7 +159,7 @@ teardown_file() { mount_stop; }
 	in_sh 'rmdir backends/x'
 }
 
-@test "a directory's link count is two and its directories" {
+@test "the link count of a directory is two and its directories" {
 	same "$(stat -c %h "$M/backends/b/instances")" 3
 	same "$(in_sh 'find backends -maxdepth 3 -type d | wc -l')" 4
 }

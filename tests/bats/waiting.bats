@@ -113,7 +113,7 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 
 @test "poll wakes on a state that changes, and not before" {
 	in_sh 'mkdir backends/p'
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os, select
 	fd = os.open("backends/p/state", os.O_RDONLY)
 	print(os.read(fd, 100).decode().strip())
@@ -124,14 +124,13 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 	os.write(ctl, b"start\n")
 	print(len(poll.poll(5000)))
 	os.lseek(fd, 0, 0)
-	print(os.read(fd, 100).decode().strip() != "initial")
-	EOF' "$PYTHON"
+	print(os.read(fd, 100).decode().strip() != "initial")'
 	same "${lines[*]}" "initial 0 1 True"
 	in_sh 'rmdir backends/p'
 }
 
 @test "poll wakes on a log that grows" {
-	run in_sh '"$1" - <<-EOF
+	run in_python '
 	import os, select
 	fd = os.open("events", os.O_RDONLY)
 	while os.read(fd, 65536):
@@ -142,37 +141,38 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 	os.mkdir("backends/q")
 	ctl = os.open("backends/q/ctl", os.O_WRONLY)
 	os.write(ctl, b"start\n")
-	print(len(poll.poll(5000)))
-	EOF' "$PYTHON"
+	print(len(poll.poll(5000)))'
 	same "$output" 1
 	in_sh 'rmdir backends/q'
 }
 
 @test "a non-blocking read of a waiting file says EAGAIN" {
 	in_sh "echo 'sleep 2' > $I/run"
-	run in_sh '"$1" -c "
-import os, sys
-fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
-try:
-    os.read(fd, 100)
-except BlockingIOError:
-    print(\"EAGAIN\")" "$2"' "$PYTHON" "$I/last/wait"
+	run in_python '
+	import os
+	fd = os.open(sys.argv[1], os.O_RDONLY | os.O_NONBLOCK)
+	try:
+	    os.read(fd, 100)
+	except BlockingIOError:
+	    print("EAGAIN")' "$I/last/wait"
 	same "$output" EAGAIN
 	in_sh "cat $I/last/wait" >/dev/null
 }
 
 @test "a waiting read interrupted by an alarm is EINTR, or goes on, and the daemon lives" {
 	in_sh "echo 'sleep 3' > $I/run"
-	run in_sh '"$1" -c "
-import os, signal, sys
-class Alarm(Exception): pass
-def ring(*_): raise Alarm
-signal.signal(signal.SIGALRM, ring)
-signal.setitimer(signal.ITIMER_REAL, 0.5)
-try:
-    os.read(os.open(sys.argv[1], os.O_RDONLY), 100)
-except Alarm:
-    print(\"interrupted\")" "$2"' "$PYTHON" "$I/last/wait"
+	run in_python '
+	import os, signal
+	class Alarm(Exception):
+	    pass
+	def ring(*_):
+	    raise Alarm
+	signal.signal(signal.SIGALRM, ring)
+	signal.setitimer(signal.ITIMER_REAL, 0.5)
+	try:
+	    os.read(os.open(sys.argv[1], os.O_RDONLY), 100)
+	except Alarm:
+	    print("interrupted")' "$I/last/wait"
 	same "$output" interrupted
 	same "$(in_sh 'cat backends/b/state')" ready
 }
