@@ -92,7 +92,10 @@ writes() { # NAME COMMAND: the command, run in the mount, makes the backend NAME
 }
 
 @test "a retry by python of a refused write does nothing twice" {
-	run in_sh "$PYTHON -c 'open(\"backends/ctl\", \"w\").write(\"create w\ncreate w\ncreate x\n\")'"
+	run in_python '
+	file = open("backends/ctl", "w")
+	file.write("create w\ncreate w\ncreate x\n")
+	file.close()'
 	[ "$status" != 0 ]
 	[ -d "$M/backends/w" ]
 	[ ! -e "$M/backends/x" ]

@@ -61,13 +61,15 @@ in_order() {
 
 @test "tail -f and the pipe show what happens while they look" {
 	(in_sh 'timeout 5 tail -n 0 -f backends/b/events' >"$DIR/tail") 3>&- &
+	readers=$!
 	(in_sh 'timeout 5 cat backends/b/events_pipe' >"$DIR/pipe") 3>&- &
+	readers="$readers $!"
 	eventually 5 grep -q instanceReady "$DIR/pipe"
 	eventually 3 pgrep -f 'tail -n 0 -f backends/b/events' >/dev/null
 	instance b two
 	eventually 5 grep -q '"two"' "$DIR/tail"
 	eventually 5 grep -q '"two"' "$DIR/pipe"
-	wait
+	wait $readers || :
 	in_sh 'rmdir backends/b/instances/two'
 }
 

@@ -109,10 +109,14 @@ left() { # SECONDS: the daemon has ended with that, and so has all it rented
 @test "SIGTERM with a hundred waiting readers" {
 	rented
 	in_sh 'echo "sleep 100" > backends/b/instances/one/run'
-	for _ in $(seq 100); do cat "$M/backends/b/instances/one/last/wait" >/dev/null 2>&1 3>&- & done
+	readers=()
+	for _ in $(seq 100); do
+		cat "$M/backends/b/instances/one/last/wait" >/dev/null 2>&1 3>&- &
+		readers+=($!)
+	done
 	kill -TERM "$DAEMON_PID"
 	left 20
-	wait
+	wait "${readers[@]}" || :
 }
 
 @test "a busy mount refuses fusermount3 -u and goes on" {
