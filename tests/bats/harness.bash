@@ -26,21 +26,22 @@ free_port() {
 	"$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# devnet_start [OPTION]…: a devnet on its own port; sets URL and DEVNET_PID. Ready when it answers.
+# devnet_start [OPTION]…: a devnet on its own port, the same again when it is started again; sets URL and DEVNET_PID.
 devnet_start() {
-	[ -n "${PORT-}" ] || PORT=$(free_port)
-	URL=http://127.0.0.1:$PORT
+	: >"$DIR/listening"
 	# shellcheck disable=SC2086
-	"$DEVNET" --listen "127.0.0.1:$PORT" --appkey "$APPKEY" --subnet public "${@:---fast}" \
-		>>"$DIR/devnet.log" 2>&1 3>&- </dev/null &
+	"$DEVNET" --listen "127.0.0.1:${PORT:-0}" --appkey "$APPKEY" --subnet public "${@:---fast}" \
+		>"$DIR/listening" 2>>"$DIR/devnet.log" 3>&- </dev/null &
 	DEVNET_PID=$!
-	export PORT URL DEVNET_PID
-	eventually 10 devnet_answers || {
+	eventually $((10 * STRETCH)) grep -q '^listening on ' "$DIR/listening" || {
 		tail -n 20 "$DIR/devnet.log" >&2
 		return 1
 	}
+	URL=$(sed -n 's/^listening on //p' "$DIR/listening")
+	PORT=${URL##*:}
+	export PORT URL DEVNET_PID
 }
-devnet_answers() { curl -fsS -m 2 -o "$DIR/version.json" "$URL/version/get" 2>/dev/null; }
+devnet_answers() { curl -fsS -m 2 "$URL/version/get" >/dev/null 2>&1; }
 
 devnet_stop() {
 	[ -n "${DEVNET_PID-}" ] || return 0
