@@ -55,7 +55,7 @@ daemon_start() {
 	local mount=$1 state=$2
 	shift 2
 	mkdir -p "$mount" "$state"
-	YAGNA_APPKEY=${KEY-$APPKEY} ${WRAP-} "$GOLEMFS" -f --state-dir "$state" ${URL:+--url "$URL"} "$@" "$mount" \
+	YAGNA_APPKEY=${KEY-$APPKEY} GOLEM_REGISTRY_URL=${URL-} ${WRAP-} "$GOLEMFS" -f --state-dir "$state" ${URL:+--url "$URL"} "$@" "$mount" \
 		>>"$DIR/golemfs.log" 2>&1 3>&- </dev/null &
 	DAEMON_PID=$!
 	export DAEMON_PID
@@ -83,8 +83,11 @@ mount_start() {
 		tail -n 30 "$DIR/golemfs.log" >&2
 		return 1
 	}
+	connected
 	watchdog_start
 }
+# In the foreground the mount is there before yagna has answered for the first time.
+connected() { eventually $((10 * STRETCH)) grep -q yagnaUp "$M/events"; }
 
 # Hung clients sit in the kernel where no signal reaches them: only ending the connection does.
 watchdog_start() {

@@ -32,6 +32,7 @@ clean_up() {
 	done
 }
 rented() {
+	connected
 	backend b
 	instance b one
 	same "$(agreements_alive)" 1
@@ -82,8 +83,7 @@ left() { # SECONDS: the daemon has ended with that, and so has all it rented
 
 @test "SIGTERM, SIGINT and SIGHUP end everything, with exit status 0" {
 	for signal in TERM INT HUP; do
-		backend b
-		instance b one
+		rented
 		kill -$signal "$DAEMON_PID"
 		status=0
 		wait "$DAEMON_PID" || status=$?
@@ -149,6 +149,7 @@ left() { # SECONDS: the daemon has ended with that, and so has all it rented
 @test "kill -9 in the middle of a rental: the next start leaves nothing behind" {
 	for point in market-api/v1/agreements activity-api/v1/activity 'activity-api/v1/activity/{}/exec'; do
 		fault "{\"point\":\"delay\",\"method\":\"POST\",\"route\":\"/$point\",\"delay_ms\":2000,\"count\":1}" >/dev/null
+		connected
 		backend b || :
 		in_sh 'mkdir backends/b/instances/one' || :
 		eventually 5 delayed

@@ -111,7 +111,7 @@ processes() {
 }
 
 @test "rmdir and fusermount3 -u end everything, in bounded time" {
-	run in_sh 'cd; rmdir ~/golem/backends/demo; fusermount3 -u ~/golem'
+	run timeout 20 bash -c 'cd ~/golem/backends/demo; cd; rmdir ~/golem/backends/demo; fusermount3 -u ~/golem'
 	[ "$status" = 0 ]
 	eventually 25 no_process_left
 	! mountpoint -q "$M"

@@ -95,6 +95,7 @@ teardown() {
 @test "the key is in no command line, no log, no file of the tree or of the state directory" {
 	devnet_start --fast
 	KEY=$APPKEY daemon_start "$M" "$STATE"
+	connected
 	in_sh 'mkdir backends/b; echo start > backends/b/ctl; cat backends/b/wait; rmdir backends/b' >/dev/null
 	! grep -rq "$APPKEY" "$STATE"
 	! in_sh 'grep -rq "$1" .' "$APPKEY"
