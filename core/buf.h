@@ -16,7 +16,7 @@ struct buf {
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_adds(struct buf *buf, const char *text);
 void buf_addc(struct buf *buf, char c);
-void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3), nonnull(2)));
 /* Appends text from outside without its control characters (design 2.1, rule 11); bytes >= 0x80 pass. */
 void buf_add_clean(struct buf *buf, const char *text);
 void buf_drop(struct buf *buf, size_t len); /* forgets the first len bytes */
