@@ -4,85 +4,14 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/mem.h"
+#include "tests/devnet/allocation_check.h"
 #include "tests/devnet/platform.h"
 #include "tests/devnet/route.h"
 #include "tests/devnet/serde.h"
 
 enum { ALLOCATION_LIFE_DAYS = 3650, DAY_S = 86400 };
-
-/* ---- amounts and times ---- */
-
-void payment_print_amount(const struct decimal *amount, unsigned decimals, struct buf *out)
-{
-	size_t start = out->len;
-
-	decimal_print(amount, out);
-
-	const char *dot = strchr(out->data + start, '.');
-	size_t shown = dot ? strlen(dot + 1) : 0;
-
-	if (decimals && !dot)
-		buf_addc(out, '.');
-	for (; shown < decimals; shown++)
-		buf_addc(out, '0');
-}
-
-cJSON *payment_amount(const struct decimal *amount)
-{
-	struct buf text BUF_AUTO = {0};
-
-	payment_print_amount(amount, PAYMENT_DECIMALS, &text);
-	return cJSON_CreateString(buf_text(&text));
-}
-
-cJSON *payment_time(const struct timespec *time, unsigned digits)
-{
-	char text[40];
-
-	wire_time(text, time, digits);
-	return cJSON_CreateString(text);
-}
-
-struct timespec payment_later(const struct timespec *time, double seconds)
-{
-	struct timespec later = *time;
-
-	later.tv_sec += (time_t)seconds;
-	return later;
-}
-
-/* What the daemon echoes: a text as it is, unless it has an exponent; a number that is not whole with 16 digits. */
-static char *amount_text(const cJSON *json)
-{
-	struct buf text BUF_AUTO = {0};
-	struct decimal amount DECIMAL_AUTO = decimal_zero();
-	double value = json->valuedouble;
-
-	if (cJSON_IsString(json) && !strpbrk(json->valuestring, "eE"))
-		return mem_strdup(json->valuestring);
-	if (cJSON_IsString(json)) {
-		decimal_parse(&amount, json->valuestring, NULL);
-		decimal_print(&amount, &text);
-		return mem_strdup(buf_text(&text));
-	}
-	if (value == floor(value) && fabs(value) < 1e15)
-		return mem_printf("%.0f", value);
-
-	int exponent = value == 0 ? 0 : (int)floor(log10(fabs(value)));
-
-	return mem_printf("%.*f", exponent < 15 ? 15 - exponent : 0, value);
-}
-
-static void read_amount(const cJSON *json, struct decimal *out)
-{
-	if (cJSON_IsString(json))
-		decimal_parse(out, json->valuestring, NULL);
-	else
-		decimal_from_double(out, json->valuedouble, NULL);
-}
 
 /* ---- life ---- */
 
@@ -240,136 +169,11 @@ static const struct serde_field allocation_fields[] = {{"address", &serde_string
 static const struct serde_type allocation_type = {SERDE_STRUCT, "struct NewAllocation",
 						  .fields = allocation_fields};
 
-/* A member that is there and not null. */
-static const cJSON *given(const cJSON *body, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, name);
-
-	return cJSON_IsNull(item) ? NULL : item;
-}
-
-static cJSON *copy_or_null(const cJSON *item)
-{
-	return item ? cJSON_Duplicate(item, true) : cJSON_CreateNull();
-}
-
-/* The request as problems quote it: every member, in the order of their names. */
-static cJSON *request_json(const cJSON *body)
-{
-	cJSON *json = cJSON_CreateObject();
-	const cJSON *timeout = given(body, "timeout");
-	struct timespec time;
-	char *amount MEM_AUTO = amount_text(given(body, "totalAmount"));
-
-	cJSON_AddItemToObject(json, "address", copy_or_null(given(body, "address")));
-	cJSON_AddItemToObject(json, "deposit", copy_or_null(given(body, "deposit")));
-	cJSON_AddItemToObject(json, "extendTimeout", copy_or_null(given(body, "extendTimeout")));
-	cJSON_AddBoolToObject(json, "makeDeposit", cJSON_IsTrue(given(body, "makeDeposit")));
-	cJSON_AddItemToObject(json, "paymentPlatform", copy_or_null(given(body, "paymentPlatform")));
-	if (timeout && wire_parse_time(timeout->valuestring, &time))
-		cJSON_AddItemToObject(json, "timeout", payment_time(&time, 9));
-	else
-		cJSON_AddNullToObject(json, "timeout");
-	cJSON_AddStringToObject(json, "totalAmount", amount);
-	return json;
-}
-
-static cJSON *problem_json(const char *type, const char *detail)
-{
-	cJSON *problem = cJSON_CreateObject();
-
-	cJSON_AddItemToObject(problem, "type", cJSON_CreateString(type));
-	cJSON_AddStringToObject(problem, "detail", detail);
-	return problem;
-}
-
-static void reply_problem(struct exchange *exchange, int status, cJSON *problem)
-{
-	char *text = cJSON_PrintUnformatted(problem);
-
-	exchange_reply_typed(exchange, status, "application/problem+json", text, strlen(text));
-	cJSON_free(text);
-	cJSON_Delete(problem);
-}
-
-static void refuse_platform(struct exchange *exchange, const cJSON *body, const char *why)
-{
-	cJSON *problem = problem_json("/payment-api/v1/allocations/bad-payment-platform",
-				      "Payment platform doesn't parse");
-
-	cJSON_AddStringToObject(problem, "parseError", why);
-	cJSON_AddItemToObject(problem, "requestBody", request_json(body));
-	cJSON_AddItemToObject(problem, "requestedPaymentPlatform",
-			      copy_or_null(given(body, "paymentPlatform")));
-	reply_problem(exchange, 400, problem);
-}
-
-static bool is_address(const char *text)
-{
-	return strlen(text) == 42 && !strncmp(text, "0x", 2) &&
-	       strspn(text + 2, "0123456789abcdefABCDEF") == 40;
-}
-
-/* Only the wallet of the identity is an active account of the driver. */
-static bool check_address(struct exchange *exchange, const cJSON *body, const char *address)
-{
-	char *why MEM_AUTO = NULL;
-	cJSON *problem;
-
-	if (!strcasecmp(address, exchange_identity(exchange)))
-		return true;
-	why = is_address(address) ? mem_printf("Failed to initialize account on driver: erc20 due to error "
-					       "Account %s not found in "
-					       "active accounts",
-					       address)
-				  : mem_printf("Failed to initialize account on driver: erc20 due to error "
-					       "Error when parsing "
-					       "identity key: %s - Invalid character 'x' at position 0",
-					       address);
-	problem = problem_json("/payment-api/v1/allocations/internal-error", "Unhandled internal error");
-	cJSON_AddStringToObject(problem, "internalError", why);
-	cJSON_AddItemToObject(problem, "requestBody", request_json(body));
-	reply_problem(exchange, 500, problem);
-	return false;
-}
-
-static bool is_past(const struct timespec *time)
-{
-	struct timespec now = wire_now();
-
-	return time->tv_sec < now.tv_sec || (time->tv_sec == now.tv_sec && time->tv_nsec < now.tv_nsec);
-}
-
-static bool check_timeout(struct exchange *exchange, const cJSON *body, const char *address,
-			  const char *platform, const struct timespec *timeout)
-{
-	char text[40];
-	cJSON *problem;
-
-	if (!is_past(timeout))
-		return true;
-	wire_time(text, timeout, 9);
-	text[strlen(text) - 1] = '\0';
-
-	char *requested MEM_AUTO = mem_printf("%s+00:00", text);
-
-	problem = problem_json("/payment-api/v1/allocations/validation-error",
-			       "Requested allocation timeout is in the past");
-	cJSON_AddStringToObject(problem, "instance",
-				"/payment-api/v1/allocations/validation-error/timeout-passed");
-	cJSON_AddStringToObject(problem, "address", address);
-	cJSON_AddStringToObject(problem, "paymentPlatform", platform);
-	cJSON_AddItemToObject(problem, "requestBody", request_json(body));
-	cJSON_AddStringToObject(problem, "requestedTimeout", requested);
-	reply_problem(exchange, 400, problem);
-	return false;
-}
-
 static struct allocation *allocation_new(struct devnet *devnet, const cJSON *body, const char *address,
 					 const char *platform)
 {
 	struct allocation *allocation = mem_alloc(sizeof(*allocation));
-	const cJSON *deposit = given(body, "deposit");
+	const cJSON *deposit = payment_given(body, "deposit");
 
 	allocation->devnet = devnet;
 	wire_uuid(allocation->id);
@@ -377,8 +181,8 @@ static struct allocation *allocation_new(struct devnet *devnet, const cJSON *bod
 	snprintf(allocation->platform, sizeof(allocation->platform), "%s", platform);
 	allocation->total = decimal_zero();
 	allocation->spent = decimal_zero();
-	read_amount(given(body, "totalAmount"), &allocation->total);
-	allocation->total_text = amount_text(given(body, "totalAmount"));
+	payment_read_amount(payment_given(body, "totalAmount"), &allocation->total);
+	allocation->total_text = payment_amount_text(payment_given(body, "totalAmount"));
 	allocation->deposit = deposit ? cJSON_Duplicate(deposit, true) : NULL;
 	allocation->created = wire_now();
 	return allocation;
@@ -395,19 +199,20 @@ static void post_allocation(struct exchange *exchange)
 	if (!body)
 		return;
 
-	const char *address = cJSON_GetStringValue(given(body, "address"));
-	const char *time = cJSON_GetStringValue(given(body, "timeout"));
+	const char *address = cJSON_GetStringValue(payment_given(body, "address"));
+	const char *time = cJSON_GetStringValue(payment_given(body, "timeout"));
 
-	if (!platform_read(given(body, "paymentPlatform"), platform, &why)) {
-		refuse_platform(exchange, body, buf_text(&why));
+	if (!platform_read(payment_given(body, "paymentPlatform"), platform, &why)) {
+		allocation_refuse_platform(exchange, body, buf_text(&why));
 		return;
 	}
 	address = address ? address : exchange_identity(exchange);
 	timeout = payment_later(&timeout, (double)ALLOCATION_LIFE_DAYS * DAY_S);
 	if (time)
 		wire_parse_time(time, &timeout);
-	if (!check_address(exchange, body, address) ||
-	    !check_timeout(exchange, body, address, platform, &timeout))
+	if (!allocation_check_address(exchange, body, address) ||
+	    !allocation_check_timeout(exchange, body, address, platform, &timeout) ||
+	    !allocation_check_funds(exchange, body, address, platform))
 		return;
 
 	struct allocation *allocation = allocation_new(devnet, body, address, platform);
@@ -470,9 +275,9 @@ static const struct serde_type amend_type = {SERDE_STRUCT, "struct AllocationUpd
 static void amend(struct allocation *allocation, const cJSON *amount, const struct timespec *timeout)
 {
 	if (amount) {
-		read_amount(amount, &allocation->total);
+		payment_read_amount(amount, &allocation->total);
 		free(allocation->total_text);
-		allocation->total_text = amount_text(amount);
+		allocation->total_text = payment_amount_text(amount);
 	}
 	allocation->timeout = *timeout;
 	plan_release(allocation);
@@ -487,20 +292,20 @@ static void put_allocation(struct exchange *exchange)
 	if (!allocation)
 		return;
 
-	const cJSON *amount = given(body, "totalAmount");
-	const char *time = cJSON_GetStringValue(given(body, "timeout"));
+	const cJSON *amount = payment_given(body, "totalAmount");
+	const char *time = cJSON_GetStringValue(payment_given(body, "timeout"));
 	struct timespec timeout = allocation->timeout;
 
 	if (amount)
-		read_amount(amount, &total);
+		payment_read_amount(amount, &total);
 	if (time)
 		wire_parse_time(time, &timeout);
 	if (amount && decimal_cmp(&total, &allocation->spent) < 0) {
 		exchange_reply_message(exchange, 400,
 				       "New allocation would be smaller than the already spent amount");
-	} else if (is_past(&timeout)) {
+	} else if (payment_is_past(&timeout)) {
 		exchange_reply_message(exchange, 400, "New allocation timeout is in the past");
-	} else if (given(body, "deposit") && !allocation->deposit) {
+	} else if (payment_given(body, "deposit") && !allocation->deposit) {
 		exchange_reply_message(exchange, 400,
 				       "Cannot update deposit of an allocation created without one");
 	} else {
@@ -587,116 +392,6 @@ static void get_orders(struct exchange *exchange)
 	exchange_reply_json(exchange, 200, list);
 }
 
-/* ---- what a demand has to say about payment ---- */
-
-static cJSON *property_json(const char *key, const char *value)
-{
-	cJSON *json = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(json, "key", key);
-	cJSON_AddStringToObject(json, "value", value);
-	return json;
-}
-
-struct decoration {
-	cJSON *properties;
-	struct buf clauses;
-	unsigned count;
-	bool deposit;
-};
-
-static void decorate(struct decoration *decoration, const struct allocation *allocation)
-{
-	char *key MEM_AUTO = mem_printf("golem.com.payment.platform.%s.address", allocation->platform);
-
-	cJSON_AddItemToArray(decoration->properties, property_json(key, allocation->address));
-	buf_printf(&decoration->clauses, "%s(%s=*)", decoration->count++ ? "\n  " : "", key);
-	decoration->deposit |= allocation->deposit != NULL;
-}
-
-static void reply_decoration(struct exchange *exchange, struct decoration *decoration)
-{
-	const char *clauses = buf_text(&decoration->clauses);
-	char *platforms MEM_AUTO =
-		decoration->count > 1 ? mem_printf("(|\n  %s\n)", clauses) : mem_strdup(clauses);
-	cJSON *json = cJSON_CreateObject();
-	cJSON *constraints = cJSON_CreateArray();
-
-	cJSON_AddItemToArray(decoration->properties,
-			     property_json("golem.com.payment.protocol.version", "3"));
-	cJSON_AddItemToArray(constraints, cJSON_CreateString(platforms));
-	cJSON_AddItemToArray(constraints,
-			     cJSON_CreateString(decoration->deposit
-							? "(golem.com.payment.protocol.version>2)"
-							: "(golem.com.payment.protocol.version>1)"));
-	cJSON_AddItemToObject(json, "properties", decoration->properties);
-	cJSON_AddItemToObject(json, "constraints", constraints);
-	exchange_reply_json(exchange, 200, json);
-}
-
-static void get_decorations(struct exchange *exchange)
-{
-	const char *ids = NULL, *raw = exchange_query_raw(exchange, "allocationIds");
-	struct decoration decoration = {.properties = NULL};
-	bool all = true;
-
-	if (!exchange_query_text(exchange, "allocationIds", &ids))
-		return;
-	if (!ids || (raw && strchr(raw, '%'))) {
-		/* The daemon reads the list without a copy, which an escape in it makes impossible. */
-		exchange_refuse_query(exchange,
-				      ids ? "invalid type: string \"%s\", expected a borrowed string"
-					  : "missing field `allocationIds`",
-				      ids);
-		return;
-	}
-
-	char *list MEM_AUTO = mem_strdup(ids);
-	char *rest = list;
-
-	decoration.properties = cJSON_CreateArray();
-	while (all && rest) {
-		const char *id = strsep(&rest, ",");
-		const struct allocation *allocation = allocation_find(exchange_devnet(exchange), id);
-
-		all = allocation != NULL;
-		if (all)
-			decorate(&decoration, allocation);
-	}
-	if (all) {
-		reply_decoration(exchange, &decoration);
-	} else {
-		cJSON_Delete(decoration.properties);
-		exchange_reply_null_message(exchange, 404);
-	}
-	buf_free(&decoration.clauses);
-}
-
-/* ---- accounts ---- */
-
-static void get_requestor_accounts(struct exchange *exchange)
-{
-	const struct devnet *devnet = exchange_devnet(exchange);
-	cJSON *list = cJSON_CreateArray();
-	cJSON *account = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(account, "platform", devnet->platform);
-	cJSON_AddStringToObject(account, "address", devnet->identity);
-	cJSON_AddStringToObject(account, "driver", "erc20");
-	cJSON_AddStringToObject(account, "network", "hoodi");
-	cJSON_AddStringToObject(account, "token", "tGLM");
-	cJSON_AddTrueToObject(account, "send");
-	cJSON_AddFalseToObject(account, "receive");
-	cJSON_AddItemToArray(list, account);
-	exchange_reply_json(exchange, 200, list);
-}
-
-/* The identity receives nothing on the devnet: it has no account for that. */
-static void get_provider_accounts(struct exchange *exchange)
-{
-	exchange_reply_json(exchange, 200, cJSON_CreateArray());
-}
-
 const struct route allocation_routes[] = {
 	{"POST", "/payment-api/v1/allocations", post_allocation},
 	{"GET", "/payment-api/v1/allocations", list_allocations},
@@ -705,8 +400,5 @@ const struct route allocation_routes[] = {
 	{"DELETE", "/payment-api/v1/allocations/{}", delete_allocation},
 	{"GET", "/payment-api/v1/allocations/{}/expenditures", get_expenditures},
 	{"GET", "/payment-api/v1/allocations/{}/orders", get_orders},
-	{"GET", "/payment-api/v1/demandDecorations", get_decorations},
-	{"GET", "/payment-api/v1/requestorAccounts", get_requestor_accounts},
-	{"GET", "/payment-api/v1/providerAccounts", get_provider_accounts},
 	{NULL, NULL, NULL},
 };

@@ -35,7 +35,7 @@ struct devnet {
 	const char *identity; /* the requestor's node id */
 	const char *subnet;
 	const char *platform; /* erc20-hoodi-tglm */
-	const char *funds;    /* GLM the requestor owns, a decimal text */
+	const char *funds;    /* GLM the requestor owns, a decimal text; NULL: nobody looks */
 	const char *work_dir; /* private, removed at the end */
 	struct latencies latencies;
 	unsigned down_ms;           /* of the restart that was asked for */

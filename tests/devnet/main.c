@@ -40,7 +40,7 @@ static const char usage[] =
 	"  --appkey KEY        the app key clients must send (default: $YAGNA_APPKEY, else \"devnet\")\n"
 	"  --subnet NAME       subnet of the providers (default \"public\")\n"
 	"  --providers N       how many providers there are (default 8; one of eight rejects)\n"
-	"  --funds GLM         what the requestor owns (default 1000)\n"
+	"  --funds GLM         what the requestor owns (default: whatever it asks for)\n"
 	"  --fast              nothing takes longer than it must\n"
 	"  --real              times as measured on a real network\n"
 	"  --work-dir DIR      where the instances' files are kept while it runs (default: $TMPDIR or /tmp)\n"
@@ -297,7 +297,6 @@ int main(int argc, char **argv)
 				  .port = 7465,
 				  .appkey = key && *key ? key : "devnet",
 				  .subnet = "public",
-				  .funds = "1000",
 				  .providers = PROVIDERS_DEFAULT};
 	signal(SIGPIPE, SIG_IGN);
 	int status = EXIT_USAGE;

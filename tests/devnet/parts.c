@@ -10,6 +10,7 @@ const struct route *const parts_routes[] = {
 	agreement_event_routes,
 	scan_routes,
 	allocation_routes,
+	decoration_routes,
 	document_routes,
 	document_event_routes,
 	settlement_routes,

@@ -128,11 +128,21 @@ struct allocation *allocation_find(struct devnet *devnet, const char *id);
 void allocation_spend(struct allocation *allocation, const struct document *document,
 		      const struct decimal *amount);
 void allocation_free(struct allocation *allocation);
+
+/* ---- payment_amount.c ---- */
+
 /* Plain, with exactly `decimals` of them. */
 void payment_print_amount(const struct decimal *amount, unsigned decimals, struct buf *out);
 cJSON *payment_amount(const struct decimal *amount); /* 18 decimals */
 cJSON *payment_time(const struct timespec *time, unsigned digits);
 struct timespec payment_later(const struct timespec *time, double seconds);
+/* What the daemon echoes: a text as it is, unless it has an exponent; a number that is not whole with 16 digits. The
+ * caller frees it. */
+char *payment_amount_text(const cJSON *json);
+void payment_read_amount(const cJSON *json, struct decimal *out);
+bool payment_is_past(const struct timespec *time);
+/* A member that is there and not null, or NULL. */
+const cJSON *payment_given(const cJSON *body, const char *name);
 
 /* ---- document.c ---- */
 

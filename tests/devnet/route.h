@@ -24,6 +24,7 @@ extern const struct route agreement_routes[];
 extern const struct route agreement_event_routes[];
 extern const struct route scan_routes[];
 extern const struct route allocation_routes[];
+extern const struct route decoration_routes[];
 extern const struct route document_routes[];
 extern const struct route document_event_routes[];
 extern const struct route settlement_routes[]; /* payment cycles, payments */
