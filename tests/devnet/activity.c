@@ -14,7 +14,9 @@
 /* The provider daemon's copy of a state that is being left is this much behind. */
 enum { STATE_LAG_MS = 8, ID_DIGITS = 32, AGREEMENT_DIGITS = 64 };
 #define DEFAULT_TIMEOUT_S 5.0
-#define MARGIN_S          1.0
+/* What an exe-unit uses itself before anything runs. */
+#define OWN_CPU_S 0.0185
+#define MARGIN_S  1.0
 
 struct activity {
 	char id[ID_DIGITS + 1];
@@ -226,7 +228,7 @@ bool activity_bill(struct devnet *devnet, const char *activity_id, struct activi
 	*bill = (struct activity_bill){.agreement = activity->agreement, .ended = !activity->unit};
 	strcpy(bill->id, activity->id);
 	bill->duration_s = (activity->unit ? wall_clock() : activity->ended) - activity->began;
-	bill->cpu_s = activity->unit ? exe_unit_cpu(activity->unit) : activity->cpu;
+	bill->cpu_s = OWN_CPU_S + (activity->unit ? exe_unit_cpu(activity->unit) : activity->cpu);
 	return true;
 }
 
@@ -468,7 +470,7 @@ static void get_usage(struct exchange *exchange)
 		return;
 	double age = (activity->unit ? wall_clock() : activity->ended) - activity->began,
 	       seconds = floor(age);
-	double cpu = activity->unit ? exe_unit_cpu(activity->unit) : activity->cpu;
+	double cpu = OWN_CPU_S + (activity->unit ? exe_unit_cpu(activity->unit) : activity->cpu);
 	cJSON *body = cJSON_CreateObject();
 	const cJSON *vector = cJSON_GetObjectItemCaseSensitive(activity->agreement->offer,
 							       "golem.com.usage.vector"),

@@ -58,9 +58,7 @@ const cJSON *exchange_json(struct exchange *exchange)
 
 const cJSON *exchange_json_as(struct exchange *exchange, const struct serde_type *type)
 {
-	if (exchange->json)
-		return exchange->json;
-	if (!check_frame(exchange))
+	if (!exchange->json && !check_frame(exchange))
 		return NULL;
 	const struct buf *body = &exchange->request.body;
 	struct buf why BUF_AUTO = {0};
@@ -69,7 +67,8 @@ const cJSON *exchange_json_as(struct exchange *exchange, const struct serde_type
 		refuse(exchange, 400, text);
 		return NULL;
 	}
-	exchange->json = cJSON_ParseWithLength(buf_text(body), body->len);
+	if (!exchange->json)
+		exchange->json = cJSON_ParseWithLength(buf_text(body), body->len);
 	if (!exchange->json)
 		refuse(exchange, 400, "Json deserialize error: expected value at line 1 column 1");
 	return exchange->json;

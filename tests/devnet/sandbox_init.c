@@ -334,7 +334,17 @@ static int child_signals(void)
 	return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Only the socket, the image and the standard descriptors stay, the latter leading nowhere. */
+/* The standard descriptors become those of programs that ask for nothing else. */
+static void lead_nowhere(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+/* Only the socket, the image and the standard descriptors stay. */
 static void keep_descriptors(struct sandbox_inside *inside)
 {
 	int kept = fcntl(inside->socket, F_DUPFD_CLOEXEC, 5);
@@ -344,11 +354,7 @@ static void keep_descriptors(struct sandbox_inside *inside)
 	if (image >= 0)
 		inside->image = dup3(image, 4, O_CLOEXEC);
 	syscall(SYS_close_range, image >= 0 ? 5u : 4u, ~0u, 0u);
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-	if (null > STDERR_FILENO)
-		close(null);
+	lead_nowhere();
 }
 
 static void say_ready(struct init *init, const char *why)
@@ -421,6 +427,7 @@ void sandbox_init(struct sandbox_inside *inside)
 	if (sandbox_build(inside, why, sizeof(why)) == 0) {
 		if (inside->image >= 0)
 			close(inside->image);
+		lead_nowhere(); /* the same device, by the name it has inside */
 		say_ready(&init, NULL);
 		serve(&init);
 	} else {
