@@ -66,14 +66,24 @@ static double counted(double value, int decimals)
 	return strtod(text, NULL);
 }
 
-static void add_product(struct decimal *sum, double price, double usage)
+/* A number exactly as the client read it in the offer: what a double prints as is not always what it is. */
+static void read_price(const cJSON *coefficient, struct decimal *out)
 {
-	struct decimal one DECIMAL_AUTO = decimal_zero(), other DECIMAL_AUTO = decimal_zero();
+	char *text = coefficient ? cJSON_PrintUnformatted(coefficient) : NULL;
 
-	decimal_from_double(&one, price, NULL);
-	decimal_from_double(&other, usage, NULL);
-	decimal_mul(&one, &one, &other);
-	decimal_add(sum, sum, &one);
+	if (text)
+		decimal_parse(out, text, NULL);
+	cJSON_free(text);
+}
+
+static void add_product(struct decimal *sum, const cJSON *coefficient, double usage)
+{
+	struct decimal price DECIMAL_AUTO = decimal_zero(), count DECIMAL_AUTO = decimal_zero();
+
+	read_price(coefficient, &price);
+	decimal_from_double(&count, usage, NULL);
+	decimal_mul(&price, &price, &count);
+	decimal_add(sum, sum, &price);
 }
 
 /* To 18 decimals, never above what is due. */
@@ -90,19 +100,28 @@ static void cut_decimals(struct decimal *amount)
 	decimal_set(amount, &cut);
 }
 
-/* start + per second × duration + per CPU second × CPU; false when nobody knows the activity any more. */
+/* The last coefficient at the start, each other times its counter; false when nobody knows the activity any more. */
 static bool compute(const struct bill *bill, struct decimal *amount, double *cpu_s, double *duration_s)
 {
-	const struct provider *provider = bill->account->agreement->provider;
+	const cJSON *offer = bill->account->agreement->offer;
+	const cJSON *prices =
+		cJSON_GetObjectItemCaseSensitive(offer, "golem.com.pricing.model.linear.coeffs");
+	const cJSON *counter;
+	struct decimal start DECIMAL_AUTO = decimal_zero();
+	int place = 0;
 	struct activity_bill usage;
 
 	if (!activity_bill(bill->devnet, bill->activity, &usage))
 		return false;
 	*cpu_s = counted(usage.cpu_s, CPU_DECIMALS);
 	*duration_s = counted(usage.duration_s, DURATION_DECIMALS);
-	decimal_from_double(amount, provider->start_price, NULL);
-	add_product(amount, provider->per_second, *duration_s);
-	add_product(amount, provider->per_cpu_second, *cpu_s);
+	cJSON_ArrayForEach (counter, cJSON_GetObjectItemCaseSensitive(offer, "golem.com.usage.vector")) {
+		bool is_cpu = !strcmp(counter->valuestring, "golem.usage.cpu_sec");
+
+		add_product(amount, cJSON_GetArrayItem(prices, place++), is_cpu ? *cpu_s : *duration_s);
+	}
+	read_price(cJSON_GetArrayItem(prices, place), &start);
+	decimal_add(amount, amount, &start);
 	cut_decimals(amount);
 	return true;
 }
