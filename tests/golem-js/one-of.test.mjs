@@ -77,8 +77,9 @@ test("output can be an ArrayBuffer", async () => {
   assert.deepEqual([...new Uint8Array(result.stdout)], [97, 255, 0, 98]);
 });
 
+// A stream begins when it is opened, which is after the command has: nothing is played back. So the commands wait a moment.
 test("a streamed command arrives while it runs", async () => {
-  const remote = await exe.runAndStream("echo one; sleep 1; echo two; echo three >&2");
+  const remote = await exe.runAndStream("sleep 1; echo one; sleep 1; echo two; echo three >&2");
   const stdout = collect(remote.stdout);
   const stderr = collect(remote.stderr);
   const first = new Promise((seen) => remote.stdout.subscribe(() => seen(remote.isFinished())));
@@ -90,7 +91,7 @@ test("a streamed command arrives while it runs", async () => {
 });
 
 test("a streamed argument vector keeps its exit", async () => {
-  const remote = await exe.runAndStream("/bin/sh", ["-c", "echo last words; exit 7"]);
+  const remote = await exe.runAndStream("/bin/sh", ["-c", "sleep 1; echo last words; exit 7"]);
   const stdout = collect(remote.stdout);
   const result = await remote.waitForExit(30_000);
   assert.equal(result.result, "Error");
@@ -98,7 +99,7 @@ test("a streamed argument vector keeps its exit", async () => {
 });
 
 test("1 MiB streams completely", async () => {
-  const remote = await exe.runAndStream("head -c 1048576 /dev/zero | tr '\\0' y");
+  const remote = await exe.runAndStream("sleep 1; head -c 1048576 /dev/zero | tr '\\0' y");
   const stdout = collect(remote.stdout);
   await remote.waitForExit(30_000);
   assert.equal(stdout().length, 1 << 20);
