@@ -80,3 +80,12 @@ export const order = (market = {}, workload = {}) => ({
     ...market,
   },
 });
+
+// Asks again until it is so, for states that nobody announces; at most ten seconds.
+export async function until(condition) {
+  const end = Date.now() + 10_000;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`never came true: ${condition}`);
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+}

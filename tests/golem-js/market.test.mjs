@@ -1,6 +1,6 @@
 import { after, before, test } from "node:test";
 import assert from "node:assert/strict";
-import { Devnet, GolemNetwork, order } from "./devnet.mjs";
+import { Devnet, GolemNetwork, order, until } from "./devnet.mjs";
 
 let devnet, glm;
 
@@ -57,10 +57,12 @@ test("a provider that rejects is skipped", async () => {
   const rejecting = (await devnet.get("/devnet/providers")).find(({ rejects }) => rejects).name;
   // Nobody else may be asked until it has refused; then the other one appears.
   const offerProposalFilter = (proposal) => [rejecting, provider.name].includes(proposal.provider.name);
-  const rejected = new Promise((seen) => glm.market.events.once("offerCounterProposalRejected", seen));
+  const sent = new Promise((seen) => glm.market.events.once("offerCounterProposalSent", seen));
   const rental = glm.oneOf({ order: order({ offerProposalFilter }), signalOrTimeout: 30_000 });
-  const { reason } = await rejected;
-  assert.ok(reason.length > 0);
+  // The SDK's own event for this needs the answer to come later than it looks at its counter-proposal: not relied on.
+  const { offerProposal, counterProposal } = await sent;
+  const path = `/market-api/v1/demands/${offerProposal.demand.id}/proposals/${counterProposal.id}`;
+  await until(async () => (await devnet.get(path)).state === "Rejected");
   await devnet.call("POST", "/devnet/providers", provider);
   assert.equal((await rental).agreement.provider.name, provider.name);
   await (await rental).stopAndFinalize();

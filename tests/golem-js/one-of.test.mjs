@@ -114,8 +114,9 @@ test("a batch runs in order and stops at the first failure", async () => {
   const failed = await exe.beginBatch().run("echo 1").run("exit 5").run("echo 3").end();
   assert.deepEqual(
     failed.map((result) => result.result),
-    ["Ok", "Error"],
+    ["Ok", "Error", "Error"],
   );
+  assert.equal(failed[2].message, "No result due to error", "what the SDK says of a command that never ran");
 });
 
 test("the exe-unit can be replaced under the same agreement", async () => {
