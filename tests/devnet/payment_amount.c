@@ -60,9 +60,13 @@ char *payment_amount_text(const cJSON *json)
 	if (value == floor(value) && fabs(value) < 1e15)
 		return mem_printf("%.0f", value);
 
-	int exponent = value == 0 ? 0 : (int)floor(log10(fabs(value)));
+	char scientific[40];
 
-	return mem_printf("%.*f", exponent < 15 ? 15 - exponent : 0, value);
+	snprintf(scientific, sizeof(scientific), "%.15e", value);
+
+	long exponent = strtol(strchr(scientific, 'e') + 1, NULL, 10);
+
+	return mem_printf("%.*f", exponent < 15 ? (int)(15 - exponent) : 0, value);
 }
 
 void payment_read_amount(const cJSON *json, struct decimal *out)
