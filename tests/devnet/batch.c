@@ -9,7 +9,7 @@
 #include "tests/devnet/exe_unit.h"
 #include "tests/devnet/fault.h"
 
-enum { READ_SIZE = 128 << 10, TERMINATE_IDLE_MS = 2, GATHER_MS = 1 };
+enum { READ_SIZE = 128 << 10, TERMINATE_IDLE_MS = 2, GATHER_MS = 1, KILLED_MS = 20 };
 
 static void step(struct batch *batch);
 

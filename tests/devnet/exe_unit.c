@@ -197,9 +197,12 @@ static void destroy(struct exe_unit *unit, unsigned count, uint64_t first_ms)
 	unit->end_timer = loop_after(unit->devnet->loop, first_ms, on_step, unit);
 }
 
+/* Never sooner than a killed program's end is heard of. */
 void exe_unit_destroy(struct exe_unit *unit)
 {
-	destroy(unit, unit->worker ? RUNNING_STEPS : 1, unit->devnet->latencies.activity_destroy_step_ms);
+	unsigned ms = unit->devnet->latencies.activity_destroy_step_ms;
+	destroy(unit, unit->worker ? RUNNING_STEPS : 1,
+		unit->worker && ms < INTERRUPT_MS ? INTERRUPT_MS : ms);
 }
 
 void exe_unit_interrupt(struct exe_unit *unit)

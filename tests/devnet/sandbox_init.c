@@ -388,7 +388,7 @@ static void kill_descendants(void)
 
 static void remove_plain(const char *directory)
 {
-	pid_t child = chdir("/") ? -1 : fork();
+	pid_t child = chdir("/") ? -1 : vfork();
 	if (child == 0) {
 		execlp("rm", "rm", "-rf", "--one-file-system", directory, (char *)NULL);
 		_exit(127);

@@ -203,11 +203,11 @@ static int unpack_image(int image)
 	snprintf(file, sizeof(file), "/proc/self/fd/%d", image);
 	if (mount("tmpfs", ROOT, "tmpfs", MS_NODEV, "mode=755"))
 		return -1;
-	pid_t child = fork();
+	fcntl(image, F_SETFD, 0);
+	pid_t child = vfork(); /* fork() would let libuv close what it takes for its own descriptors */
 	if (child < 0)
 		return -1;
 	if (child == 0) {
-		fcntl(image, F_SETFD, 0);
 		execlp("unsquashfs", "unsquashfs", "-no-progress", "-quiet", "-force", "-no-xattrs", "-dest",
 		       ROOT, file, (char *)NULL);
 		_exit(127);

@@ -197,6 +197,26 @@ static void test_kill(struct machine *machine)
 	close(file);
 }
 
+/* An image with a shell and nothing else of the host. */
+static void test_image(void)
+{
+	struct machine machine;
+	char directory[] = "/tmp/sandbox-image-XXXXXX", image[64];
+	assert(mkdtemp(directory) && setenv("AT", directory, 1) == 0);
+	assert(system("mkdir -p $AT/root/bin && cp /bin/sh /bin/cat $AT/root/bin && echo mark > "
+		      "$AT/root/mark && "
+		      "ldd /bin/sh /bin/cat | grep -o '/[^ :]*' | sort -u | xargs cp -L --parents -t "
+		      "$AT/root && "
+		      "mksquashfs $AT/root $AT/image.gvmi -no-progress -quiet >/dev/null") == 0);
+	snprintf(image, sizeof(image), "%s/image.gvmi", directory);
+	machine_start(&machine, "imaged", image);
+	expect(&machine, "cat /mark", 0, "mark\n");
+	expect(&machine, "test -e /usr/share || echo own; echo x > /mark; cat /mark", 0, "own\nx\n");
+	expect(&machine, "echo /bin/*", 0, "/bin/cat /bin/sh\n");
+	machine_end(&machine);
+	assert(system("rm -rf $AT") == 0);
+}
+
 /* The devnet dies without a word: init and everything under it goes too. */
 static void test_death_of_the_devnet(void)
 {
@@ -234,6 +254,7 @@ int main(void)
 	if (sandbox_isolated(machine.sandbox)) {
 		test_isolation(&machine);
 		test_orphans_are_reaped(&machine);
+		test_image();
 	}
 	test_ends(&machine);
 	test_root_is_reachable(&machine);
