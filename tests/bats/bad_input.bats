@@ -164,7 +164,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 		(cd "$M" && for _ in $(seq 100); do mkdir backends/ghost 2>/dev/null; rmdir backends/ghost 2>/dev/null; done) 3>&- &
 		shells+=($!)
 	done
-	wait "${shells[@]}"
+	wait "${shells[@]}" || :
 	in_sh 'rmdir backends/ghost' 2>/dev/null || :
 	[ ! -e "$M/backends/ghost" ]
 	! in_sh 'ls backends' | grep -q ghost

@@ -23,8 +23,10 @@ in_i() { in_sh "cd $I; $1" "${@:2}"; }
 }
 @test "text that only begins like JSON is shell text" { same "$(ran $I '[ 1 = 1 ] && echo yes')" yes; }
 @test "a JSON array of something else than strings is refused" {
-	matches "$(wrote $I/run '["/bin/echo", 1]')" '^(EINVAL|18)$'
-	! grep -q '"/bin/echo", 1' "$M/$I"/commands/*/cmdline
+	before=$(in_i 'ls commands | wc -l')
+	wrote $I/run '["/bin/echo", 1]' >/dev/null
+	same "$(in_i 'ls commands | wc -l')" "$before"
+	contains "$(tail -n 1 "$M/$I/error")" '["/bin/echo", 1]'
 }
 
 @test "exit codes are those of a shell" {
@@ -185,8 +187,11 @@ in_i() { in_sh "cd $I; $1" "${@:2}"; }
 }
 
 @test "binary and NUL bytes in a command are refused or run, never truncated silently" {
-	given=$(wrote $I/run 'echo a\000b\n')
-	if [ "$given" != EINVAL ]; then
+	before=$(in_i 'ls commands | wc -l')
+	wrote $I/run 'echo a\000b\n' >/dev/null
+	if [ "$(in_i 'ls commands | wc -l')" = "$before" ]; then
+		contains "$(tail -n 1 "$M/$I/error")" 'echo a'
+	else
 		same "$(in_i 'cat last/wait >/dev/null; wc -c < last/cmdline')" 9
 	fi
 }

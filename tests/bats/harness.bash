@@ -63,7 +63,7 @@ daemon_start() {
 }
 mounted_and_alive() {
 	kill -0 "$2" 2>/dev/null || return 2
-	mountpoint -q "$1"
+	[ -s "$1/version" ] # a dead mount of an earlier daemon may still be there
 }
 
 # gone PID SECONDS: true when the process has ended within that time.

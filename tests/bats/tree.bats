@@ -161,7 +161,7 @@ teardown_file() { mount_stop; }
 
 @test "the link count of a directory is two and its directories" {
 	same "$(stat -c %h "$M/backends/b/instances")" 3
-	same "$(in_sh 'find backends -maxdepth 3 -type d | wc -l')" 4
+	same "$(in_sh 'find backends -maxdepth 3 -type d | wc -l')" 5
 }
 
 @test "version is that of the program" {

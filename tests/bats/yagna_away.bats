@@ -31,7 +31,7 @@ teardown() {
 	grep -q YAGNA_APPKEY "$M/status"
 	in_sh 'mkdir backends/b'
 	same "$(wrote backends/b/ctl 'start\n')" EKEYREJECTED
-	contains "$(tail -n 1 "$M/backends/b/error")" YAGNA_APPKEY
+	contains "$(tail -n 1 "$M/backends/b/error")" status
 }
 
 @test "with a wrong key: operations answer EKEYREJECTED and say so" {
