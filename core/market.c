@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "core/demand.h"
+#include "core/early.h"
 #include "core/mem.h"
 #include "core/rental.h"
 #include "core/root.h"
@@ -49,6 +50,7 @@ struct market {
 	unsigned clause_count;
 	struct demand demand;
 	struct subscription *subscriptions, *current;
+	struct early *early;   /* rejections before the names of what they reject */
 	uint64_t demand_entry; /* of the one being published */
 	struct yagna_call *image_call, *call, *amend_call;
 	struct loop_timer *republish, *tick, *retry;
@@ -375,6 +377,22 @@ static struct offer *offer_of_counter(struct market *market, const char *counter
 	return NULL;
 }
 
+/* The provider's answer may overtake yagna's answer to our counter, which names it: until then a draft is known by
+ * its provider, and a rejection, which names nobody, is kept. */
+static bool counter_unnamed(const struct offer *offer)
+{
+	return offer && offer->status == OFFER_COUNTERED && offer->call && !offer->counter;
+}
+
+static unsigned counters_unnamed(const struct market *market)
+{
+	unsigned count = 0;
+
+	for (const struct offer *offer = market->offers; offer; offer = offer->hh.next)
+		count += counter_unnamed(offer);
+	return count;
+}
+
 static void replace(char **field, const char *text)
 {
 	free(*field);
@@ -405,8 +423,11 @@ static void take_draft(struct market *market, const struct yagna_offer_event *ev
 	struct offer *offer = offer_of_counter(market, event->previous);
 	enum offer_status before;
 
-	if (!offer)
-		return; /* the answer to a counter given up meanwhile */
+	if (!offer) {
+		offer = offer_find(market->offers, event->provider);
+		if (!counter_unnamed(offer))
+			return; /* the answer to a counter given up meanwhile */
+	}
 	before = offer->status;
 	/* a draft may name another price than the offer did: it is judged again */
 	offer_learn(&market->offers, offer->provider, event->properties, &market->backend->values,
@@ -423,8 +444,10 @@ static void take_rejection(struct market *market, const struct yagna_offer_event
 	BUF_AUTO struct buf why = {0};
 	struct offer *offer = offer_of_counter(market, event->id);
 
-	if (!offer)
+	if (!offer) {
+		early_keep(&market->early, event, counters_unnamed(market));
 		return;
+	}
 	buf_adds(&why, "provider: ");
 	buf_add_clean(&why, *event->reason ? event->reason : "no reason given");
 	free(mem_move(&offer->counter));
@@ -526,14 +549,31 @@ static void unsubscribe(struct subscription *subscription)
 
 /* --- asking and handing out -------------------------------------------------------------------------------- */
 
+static void apply_early(struct market *market, const char *id)
+{
+	struct early *early = early_find(market->early, id);
+
+	if (!early)
+		return;
+	take_rejection(market, &(struct yagna_offer_event){.rejected = true,
+							   .id = early->id,
+							   .reason = early->reason,
+							   .final = early->final});
+	early_drop(&market->early, early);
+	tick_later(market, 0);
+}
+
 static void got_counter(void *context, const struct yagna_failure *failure, const char *id)
 {
 	struct offer *offer = context;
 	struct market *market = offer->market;
 
 	offer->call = NULL;
+	if (offer->status != OFFER_COUNTERED)
+		return; /* the provider's answer was faster */
 	if (!failure) {
 		replace(&offer->counter, id);
+		apply_early(market, id);
 		return; /* the answer comes as an event */
 	}
 	offer->not_before_ms = loop_now_ms(market->golem->loop) + REJECTED_PAUSE_MS;
@@ -715,6 +755,7 @@ void market_forget(struct market *market)
 	loop_cancel(&market->retry);
 	while (market->wanted)
 		market_unwant(market, market->wanted);
+	early_free(&market->early);
 	offers_free(&market->offers);
 	demand_free(&market->demand);
 	cJSON_Delete(market->decorations);
