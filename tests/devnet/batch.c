@@ -265,10 +265,10 @@ static void terminated(void *context)
 static void terminate_begin(struct batch *batch)
 {
 	bool running = exe_unit_terminate(batch->unit, batch);
-	batch->timer =
-		loop_after(loop_of(batch),
-			   running ? batch->unit->devnet->latencies.terminate_running_ms : TERMINATE_IDLE_MS,
-			   terminated, batch);
+	unsigned ms = running ? batch->unit->devnet->latencies.terminate_running_ms : TERMINATE_IDLE_MS;
+	if (running && ms < KILLED_MS)
+		ms = KILLED_MS; /* the broken run ends first */
+	batch->timer = loop_after(loop_of(batch), ms, terminated, batch);
 }
 
 /* One row per command, in the order of enum exe_kind. */
