@@ -361,11 +361,52 @@ static int check_start(struct backend *backend, const struct account **account, 
 	return 0;
 }
 
+/* A verb right after the mount: yagna has been asked, and has not answered yet. */
+struct pending {
+	struct backend *backend; /* held */
+	struct order *order;
+	void (*verb)(struct backend *backend, struct order *order);
+	struct pending *prev, *next;
+};
+
+static bool postponed(struct backend *backend, struct order *order,
+		      void (*verb)(struct backend *backend, struct order *order))
+{
+	struct golem *golem = backend->obj.golem;
+	struct pending *pending;
+
+	if (golem->leaving || (golem->link != LINK_ASKING && !(golem->link == LINK_UP && !golem->adopted)))
+		return false;
+	pending = mem_alloc(sizeof(*pending));
+	pending->backend = backend_of(obj_ref(&backend->obj));
+	pending->order = order;
+	pending->verb = verb;
+	DL_APPEND(golem->pending, pending);
+	return true;
+}
+
+void backend_do_pending(struct golem *golem)
+{
+	while (golem->pending) {
+		struct pending *pending = golem->pending;
+
+		DL_DELETE(golem->pending, pending);
+		if (golem->leaving || pending->backend->obj.removed)
+			order_refusef(pending->order, ECANCELED, "the backend is gone");
+		else
+			pending->verb(pending->backend, pending->order);
+		obj_unref(&pending->backend->obj);
+		free(pending);
+	}
+}
+
 void backend_start(struct backend *backend, struct order *order)
 {
 	const struct account *account = NULL;
 	struct err err = {0};
 
+	if (postponed(backend, order, backend_start))
+		return;
 	if (check_start(backend, &account, &err)) {
 		order_refuse(order, &err);
 		return;
@@ -404,6 +445,8 @@ void backend_scan(struct backend *backend, struct order *order)
 {
 	struct err err = {0};
 
+	if (postponed(backend, order, backend_scan))
+		return;
 	if (root_check_yagna(backend->obj.golem, &err))
 		order_refuse(order, &err);
 	else

@@ -103,6 +103,8 @@ static void enter(struct golem *golem, enum link link, const struct err *why)
 	if (before == link)
 		return;
 	obj_changed(&golem->obj, ASPECT_STATE);
+	if (link != LINK_UP)
+		backend_do_pending(golem);
 	if (link != LINK_UP && before != LINK_UP)
 		return;
 	extra = cJSON_CreateObject();
@@ -124,6 +126,7 @@ static void adopted(struct golem *golem)
 {
 	golem->adopted = true;
 	obj_changed(&golem->obj, ASPECT_STATE);
+	backend_do_pending(golem);
 	golem_look(golem);
 }
 

@@ -145,6 +145,8 @@ void golem_free(struct golem *golem)
 	adopt_end(golem);
 	connect_end(golem);
 	golem->left = NULL;
+	golem->leaving = true;
+	backend_do_pending(golem);
 	forget_all(golem);
 	remove_below(&golem->obj);
 	connect_free(golem);
@@ -223,6 +225,7 @@ void golem_leave(struct golem *golem, bool keep, loop_call left, void *context)
 	golem->left = left;
 	golem->left_context = context;
 	golem->leaving = true;
+	backend_do_pending(golem);
 	if (keep || golem->link != LINK_UP) { /* what cannot be ended stays in the journal */
 		golem->left_timer = loop_after(golem->loop, 0, left_in_time, golem);
 		return;

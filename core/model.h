@@ -94,6 +94,7 @@ struct golem {
 	uint64_t adopt_before; /* entries of the journal up to this number are an earlier run's */
 
 	struct gone *gone;        /* cost of backends whose directory is gone */
+	struct pending *pending;  /* verbs that came before it was known whether yagna answers */
 	struct instance *rentals; /* those that are, or are to be, rented or paid; also without a name */
 	bool leaving;
 	loop_call left;
@@ -109,6 +110,9 @@ void connect_free(struct golem *golem);
 const struct account *connect_account(struct golem *golem, const struct backend *backend, struct err *err);
 /* Whether the backend would pay with real money, as far as it is known. */
 bool connect_real_money(struct golem *golem, const struct backend *backend);
+
+/* backend.c: it is known now; does, or refuses, what has waited for it. */
+void backend_do_pending(struct golem *golem);
 
 /* adopt.c: called once yagna answers for the first time; `done` when everything is dealt with. */
 void adopt_begin(struct golem *golem, void (*done)(struct golem *golem));
