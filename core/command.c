@@ -10,6 +10,7 @@
 #include "core/model.h"
 #include "core/rental.h"
 #include "core/root.h"
+#include "core/script.h"
 #include "core/timefmt.h"
 
 /* Bounds: of one text (yagna takes bodies of 2 MiB, and the script is a text inside a text), of what waits on one
@@ -107,10 +108,15 @@ static int check_text(const char *text, size_t len, struct err *err)
 
 struct command *command_queue(struct instance *instance, const char *text, size_t len, struct err *err)
 {
+	MEM_AUTO char *copy = NULL;
 	struct command *command;
 	char name[16];
 
 	if (check_text(text, len, err))
+		return NULL;
+	copy = mem_alloc(len + 1);
+	memcpy(copy, text, len);
+	if (script_check(copy, len, err))
 		return NULL;
 	if (instance->state >= INSTANCE_STOPPING || instance->ending) {
 		err_set(err, EBUSY, "the instance is %s", obj_state(&instance->obj));
@@ -121,8 +127,7 @@ struct command *command_queue(struct instance *instance, const char *text, size_
 		return NULL;
 	}
 	command = mem_alloc(sizeof(*command));
-	command->text = mem_alloc(len + 1);
-	memcpy(command->text, text, len);
+	command->text = mem_move(&copy);
 	command->len = len;
 	snprintf(name, sizeof(name), "%u", ++instance->numbers);
 	obj_init(&command->obj, &class, OBJ_COMMAND, instance->obj.golem, &instance->obj, name);

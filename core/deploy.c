@@ -17,6 +17,7 @@ enum {
 	READ_TRIES = 6,
 	DESTROY_S = 8,
 	TEARDOWN_MS = 10000,
+	ACTIVITY_MS = 5000,
 	LOG_MAX = 4000, /* bytes of a failed batch's output that go into the event */
 };
 
@@ -69,7 +70,6 @@ static void failed(struct instance *instance, const char *event, const char *sta
 	err_set(&err, EIO, "%s failed: %s", stage, buf_text(&clean));
 	obj_refuse(&instance->obj, 0, stage, &err);
 	command_end_all(instance, COMMAND_FAILED, REASON_INSTANCE, 255, err.text);
-	instance->unregarded = true;
 	rental_end(instance, INSTANCE_ERROR, &err);
 }
 
@@ -252,6 +252,13 @@ static void activity_answered(void *context, const struct yagna_failure *failure
 	struct instance *instance = context;
 
 	instance->call = NULL;
+	if (instance->ending) { /* it was waited for, to be destroyed and not left half made */
+		replace(&instance->activity, activity);
+		if (activity)
+			payment_activity(instance->account, activity, &instance->activity_asked);
+		deploy_wind_up(instance);
+		return;
+	}
 	if (failure && (failure->status == 408 || failure->err.code == EHOSTUNREACH) &&
 	    ++instance->tries < CREATE_TRIES) {
 		instance->again = loop_after(instance->obj.golem->loop, 500, create, instance);
@@ -371,14 +378,25 @@ static void destroy(struct instance *instance)
 {
 	loop_cancel(&instance->limit);
 	yagna_cancel(&instance->call);
-	payment_activity_ended(instance->account, instance->activity);
-	if (instance->unregarded) {
+	loop_cancel(&instance->again);
+	if (instance->activity)
+		payment_activity_ended(instance->account, instance->activity);
+	if (instance->unregarded || !instance->activity) {
 		rental_terminate(instance);
 		return;
 	}
 	instance->step = RENTAL_DESTROYING;
 	instance->call = yagna_destroy_activity(yagna_of(instance), instance->activity, DESTROY_S, destroyed,
 						instance);
+}
+
+/* An activity that is just being made is waited for: yagna cannot be told to forget it. */
+static void activity_over(void *context)
+{
+	struct instance *instance = context;
+
+	instance->limit = NULL;
+	destroy(instance);
 }
 
 static void teardown_over(void *context)
@@ -416,6 +434,10 @@ void deploy_wind_up(struct instance *instance)
 	struct script_place place = place_of(instance);
 	cJSON *script;
 
+	if (instance->step == RENTAL_ACTIVITY && instance->call && !instance->unregarded) {
+		instance->limit = loop_after(instance->obj.golem->loop, ACTIVITY_MS, activity_over, instance);
+		return;
+	}
 	if (instance->unregarded || instance->step != RENTAL_READY || !*text || instance->running) {
 		destroy(instance);
 		return;

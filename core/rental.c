@@ -431,10 +431,9 @@ static void wind_up(struct instance *instance)
 		loop_cancel(&instance->again);
 		cancel_agreement(instance);
 		break;
-	case RENTAL_ACTIVITY: /* what the provider has half made ends with the agreement */
-		yagna_cancel(&instance->call);
+	case RENTAL_ACTIVITY:
 		loop_cancel(&instance->again);
-		rental_terminate(instance);
+		deploy_wind_up(instance);
 		break;
 	case RENTAL_DEPLOYING:
 	case RENTAL_READY:

@@ -42,26 +42,32 @@ static void add_place(struct buf *out, const struct script_place *place)
 	}
 }
 
-/* An argument vector, or NULL when the text is one for the shell. */
+/* The JSON array that the text is, or NULL: then it is one for the shell, such as `[ -f x ] && rm x`. */
 static cJSON *vector_of(const char *text, size_t len)
 {
 	struct err err = {0};
-	const cJSON *item;
 	cJSON *vector;
 
 	if (text[strspn(text, " \t\r\n")] != '[')
 		return NULL;
 	vector = json_parse(text, len, EINVAL, &err);
-	if (!cJSON_IsArray(vector) || !vector->child) {
-		cJSON_Delete(vector);
-		return NULL;
-	}
+	if (cJSON_IsArray(vector))
+		return vector;
+	cJSON_Delete(vector);
+	return NULL;
+}
+
+int script_check(const char *text, size_t len, struct err *err)
+{
+	JSON_AUTO cJSON *vector = vector_of(text, len);
+	const cJSON *item;
+
+	if (vector && !vector->child)
+		return err_set(err, EINVAL, "an argument vector has at least one text");
 	cJSON_ArrayForEach (item, vector)
-		if (!cJSON_IsString(item)) {
-			cJSON_Delete(vector);
-			return NULL;
-		}
-	return vector;
+		if (!cJSON_IsString(item))
+			return err_set(err, EINVAL, "an argument vector holds texts only");
+	return 0;
 }
 
 static void add_text(cJSON *array, const char *text, size_t len)
@@ -84,7 +90,11 @@ static size_t piece_len(const char *text, size_t len)
 	return end;
 }
 
-/* sh -c 'eval "shift N;$1$2…"; exit $?' sh PIECE…: the text keeps its line numbers and sees no arguments. */
+/* The outer shell only waits, so that a death by a signal is counted by somebody who knows the signal; its own
+ * standard error is elsewhere meanwhile, because shells report such a death there. */
+static const char guard[] = "exec 3>&2 2>/dev/null\n";
+
+/* sh -c '…sh -c '\''eval "shift N;$1$2…"'\'' sh "$@"' sh PIECE…: the text keeps its line numbers and sees no arguments. */
 static void add_shell_args(cJSON *args, const char *text, size_t len, struct buf *script)
 {
 	cJSON *pieces = cJSON_CreateArray(), *piece;
@@ -98,10 +108,10 @@ static void add_shell_args(cJSON *args, const char *text, size_t len, struct buf
 		len -= cut;
 		count++;
 	}
-	buf_printf(script, "eval \"shift %u;", count);
+	buf_printf(script, "/bin/sh -c 'eval \"shift %u;", count);
 	for (unsigned i = 1; i <= count; i++)
 		buf_printf(script, "${%u}", i);
-	buf_adds(script, "\"\nexit $?");
+	buf_adds(script, "\"' sh \"$@\" 2>&3 3>&-\nexit $?");
 	cJSON_AddItemToArray(args, cJSON_CreateString(buf_text(script)));
 	cJSON_AddItemToArray(args, cJSON_CreateString("sh"));
 	while ((piece = cJSON_DetachItemFromArray(pieces, 0)))
@@ -113,7 +123,7 @@ static void add_vector_args(cJSON *args, cJSON *vector, struct buf *script)
 {
 	cJSON *word;
 
-	buf_adds(script, "exec \"$@\"");
+	buf_adds(script, "(exec \"$@\" 2>&3 3>&-)\nexit $?");
 	cJSON_AddItemToArray(args, cJSON_CreateString(buf_text(script)));
 	cJSON_AddItemToArray(args, cJSON_CreateString("sh"));
 	while ((word = cJSON_DetachItemFromArray(vector, 0)))
@@ -130,6 +140,7 @@ static cJSON *run_of(const char *text, size_t len, const struct script_place *pl
 	args = cJSON_AddArrayToObject(run, "args");
 	cJSON_AddItemToArray(args, cJSON_CreateString("-c"));
 	add_place(&script, place);
+	buf_adds(&script, guard);
 	if (vector)
 		add_vector_args(args, vector, &script);
 	else

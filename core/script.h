@@ -12,11 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/err.h"
+
 /* What surrounds a command: both as the settings give them, "" for none. */
 struct script_place {
 	const char *env, *workdir;
 };
 
+/* 0, or -1 with EINVAL when the text is a JSON array, but not one of at least one text. */
+int script_check(const char *text, size_t len, struct err *err);
 /* One run with captured and streamed output. `text`: for the shell, or a JSON array of strings: an argument vector.
  * The caller deletes. */
 cJSON *script_run(const char *text, size_t len, const struct script_place *place);
