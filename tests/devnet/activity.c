@@ -80,8 +80,11 @@ static void on_idle(void *context)
 {
 	struct tenancy *tenancy = context;
 	tenancy->idle = NULL;
-	market_provider_terminates(tenancy->agreement, "No activity created within the given time",
-				   "NoActivity");
+
+	char *message MEM_AUTO =
+		mem_printf("No activity created within %us", tenancy->agreement->provider->idle_limit_s);
+
+	market_provider_terminates(tenancy->agreement, message, "NoActivity");
 }
 
 static bool lives(struct activities *all, const struct agreement *agreement)
