@@ -167,7 +167,7 @@ agreement_ids() { rest GET "/market-api/v1/agreements${1:+?state=$1}" | jq -r '.
 activities_alive() {
 	local agreement activity count=0 state
 	for agreement in $(agreement_ids); do
-		for activity in $(rest GET "/activity-api/v1/activity?agreementId=$agreement" | jq -r '.[]'); do
+		for activity in $(rest GET "/activity-api/v1/activity?agreementId=$agreement" | jq -r 'arrays | .[]'); do
 			state=$(rest GET "/activity-api/v1/activity/$activity/state" | jq -r '.state[0]')
 			[ "$state" = Terminated ] || count=$((count + 1))
 		done
