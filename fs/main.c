@@ -155,8 +155,10 @@ static void stop(struct daemon *daemon)
 	if (daemon->fs)
 		daemon->fs->leaving = true;
 	/* By its number: another filesystem may stand at the path by now. */
-	if (daemon->session && (!daemon->mount || mount_there(daemon->mount)))
+	if (daemon->session && mount_there(daemon->mount))
 		session_unmount(daemon->session);
+	else if (daemon->session)
+		session_abandon(daemon->session);
 	mount_clear(daemon->mount);
 	mount_free(daemon->mount);
 	leave_free(daemon->leave);

@@ -134,6 +134,17 @@ static char *absolute(const char *mountpoint)
 	return mem_printf("%s/%s", strcmp(parent, "/") ? parent : "", slash ? slash + 1 : copy);
 }
 
+/* Attributes may still come from the kernel's cache; a listing never does. */
+static bool is_dead(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOTCONN || errno == ECONNABORTED;
+	close(fd);
+	return false;
+}
+
 int mount_prepare(const char *mountpoint, char **path, struct err *err)
 {
 	struct stat stat;
@@ -144,8 +155,7 @@ int mount_prepare(const char *mountpoint, char **path, struct err *err)
 		return err_set(err, errno, "%s: %s", mountpoint, strerror(errno));
 	if (lstat(*path, &stat) < 0 && errno == ENOENT)
 		mkdir(*path, 0700);
-	for (int tries = 0; lstat(*path, &stat) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
-	     tries++) {
+	for (int tries = 0; is_dead(*path); tries++) {
 		if (tries == 8)
 			return err_set(err, ENOTCONN, "%s: a dead mount that cannot be cleared", *path);
 		if (clear_dead(*path, err) < 0)

@@ -27,7 +27,8 @@ double ops_attr_timeout(struct node *node)
 	if (!fixed && !node->known)
 		return 0;
 	node->cached = true;
-	return OPS_FOREVER;
+	/* Looked at before everything else: a dead mount must not look alive for long. */
+	return row == &tree_root ? 1 : OPS_FOREVER;
 }
 
 static void op_init(void *context, struct fuse_conn_info *conn)

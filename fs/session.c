@@ -152,6 +152,20 @@ void session_unmount(struct session *session)
 	session->mounted = false;
 }
 
+/* libfuse unmounts by path unless the descriptor shows an error. After a lazy unmount with somebody inside it shows
+ * none, and something else may stand at the path: so it is given a descriptor that does, a pipe nobody reads. */
+void session_abandon(struct session *session)
+{
+	int pipes[2];
+
+	if (session->mounted && pipe2(pipes, O_CLOEXEC) == 0) {
+		close(pipes[0]);
+		dup3(pipes[1], session->fs->device, O_CLOEXEC);
+		close(pipes[1]);
+		session_unmount(session);
+	}
+}
+
 void session_free(struct session *session)
 {
 	if (!session)

@@ -18,7 +18,9 @@ int session_mount(struct session *session, const char *mountpoint, struct err *e
 int session_attach(struct session *session, int fd, struct err *err);
 /* Begins to answer; `gone` is called once when the kernel has closed the session. */
 void session_start(struct session *session, struct loop *loop, loop_call gone, void *context);
-void session_unmount(struct session *session); /* does nothing where the mount is gone already */
+void session_unmount(struct session *session);
+void session_abandon(
+	struct session *session); /* the mount is gone: ends the session without touching its path */
 void session_free(struct session *session);
 
 #endif
