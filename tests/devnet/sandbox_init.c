@@ -157,8 +157,8 @@ static void program_free(struct program *program)
 static int become(const struct program *program, const int *fds)
 {
 	setsid();
-	if (chdir(program->directory) && chdir("/"))
-		return errno;
+	if (chdir(program->directory))
+		errno = 0; /* it stays in the root, as the init does */
 	if (dup2(fds[0], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
 		return errno;
 	for (int number = 1; number < NSIG; number++)
@@ -249,6 +249,8 @@ static void obey(struct init *init, const struct sandbox_order *order, const int
 	} else if (program_read(&program, fds[0], order)) {
 		report(init, SANDBOX_REFUSED, order->run, EINVAL);
 	} else {
+		if (!init->isolated) /* the root is the directory we are in */
+			program.directory += strspn(program.directory, "/");
 		pid_t child = start(&program, fds + 1, &error);
 		if (child > 0)
 			remember(init, child, order->run);
