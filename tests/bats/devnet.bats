@@ -60,6 +60,24 @@ refused() {
 	same "$(ls -A "$DIR/own")" ""
 }
 
+@test "what a devnet left that was killed, the next one removes, and what another uses stays" {
+	mkdir "$DIR/shared"
+	"$DEVNET" --listen 127.0.0.1:0 --work-dir "$DIR/shared" >"$DIR/first.log" 2>&1 3>&- &
+	local first=$!
+	eventually 10 grep -q listening "$DIR/first.log"
+	kill -9 "$first"
+	gone "$first" 5
+	"$DEVNET" --listen 127.0.0.1:0 --work-dir "$DIR/shared" >"$DIR/second.log" 2>&1 3>&- &
+	local second=$!
+	eventually 10 grep -q listening "$DIR/second.log"
+	touch -d '-5 minutes' "$DIR/shared"/*
+	timeout 5 "$DEVNET" --listen "127.0.0.1:$PORT" --work-dir "$DIR/shared" || :
+	same "$(ls "$DIR/shared" | wc -l)" 1
+	kill "$second"
+	wait "$second"
+	same "$(ls -A "$DIR/shared")" ""
+}
+
 @test "a port that is taken is a sentence and an exit status" {
 	run timeout 5 "$DEVNET" --listen "127.0.0.1:$PORT"
 	same "$status" 1

@@ -1,10 +1,8 @@
 /* golem-devnet: options, the making and the taking down of the network. */
 #include <errno.h>
-#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -19,8 +17,9 @@
 #include "tests/devnet/provider.h"
 #include "tests/devnet/serde.h"
 #include "tests/devnet/server.h"
+#include "tests/devnet/work_dir.h"
 
-enum { PROVIDERS_DEFAULT = 8, WHY_SIZE = 200, EXIT_USAGE = 2, NFTW_FDS = 16 };
+enum { PROVIDERS_DEFAULT = 8, WHY_SIZE = 200, EXIT_USAGE = 2 };
 
 struct options {
 	char *host;
@@ -192,31 +191,6 @@ static bool read_options(struct options *options, int argc, char **argv)
 	return optind == argc || options->ends ? true : refuse_option(argv[optind], "no such option");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *ftw)
-{
-	remove(path);
-	return 0;
-}
-
-/* Stays on its own filesystem: whatever a part may have left mounted is not emptied through it. */
-static void remove_tree(const char *path)
-{
-	nftw(path, remove_entry, NFTW_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-}
-
-static char *make_work_dir(const struct options *options)
-{
-	const char *tmp = getenv("TMPDIR");
-	const char *parent = options->parent_dir ? options->parent_dir : tmp && *tmp ? tmp : "/tmp";
-	if (options->parent_dir && mkdir(parent, 0700) && errno != EEXIST)
-		return NULL;
-	char *dir = mem_printf("%s/golem-devnet.XXXXXX", parent);
-	if (mkdtemp(dir))
-		return dir;
-	free(dir);
-	return NULL;
-}
-
 static void on_end(void *context)
 {
 	loop_stop(context);
@@ -253,16 +227,17 @@ static int run(const struct options *options, pid_t parent)
 	int status = EXIT_FAILURE;
 	digest_hex(DIGEST_SHA1, options->appkey, strlen(options->appkey), hex);
 	snprintf(identity, sizeof(identity), "0x%.40s", hex);
-	MEM_AUTO char *work_dir = make_work_dir(options);
+	struct work_dir dir;
+	bool made = work_dir_make(&dir, options->parent_dir) == 0;
 	struct devnet devnet = {.appkey = options->appkey,
 				.identity = identity,
 				.subnet = options->subnet,
 				.platform = "erc20-hoodi-tglm",
 				.funds = options->funds,
-				.work_dir = work_dir,
+				.work_dir = dir.path,
 				.latencies = latency_of(options->mood)};
-	devnet.loop = loop_new();
-	if (!work_dir || !devnet.loop) {
+	devnet.loop = made ? loop_new() : NULL;
+	if (!devnet.loop) {
 		fprintf(stderr, "golem-devnet: cannot start: %s\n", strerror(errno));
 		goto out;
 	}
@@ -284,8 +259,7 @@ static int run(const struct options *options, pid_t parent)
 out:
 	if (devnet.loop)
 		loop_free(devnet.loop);
-	if (work_dir)
-		remove_tree(work_dir);
+	work_dir_remove(&dir);
 	return status;
 }
 
