@@ -11,6 +11,7 @@
 enum {
 	CONNECT_MS = 5000,
 	SHORT_CONNECTIONS = 16, /* for the short calls; more of them queue up */
+	KEPT_CONNECTIONS = 32,  /* of the others, when nobody uses them */
 	IDLE_CONNECTION_S = 45, /* yagna closes a kept one after 60 s */
 	MAX_BODY = 32 << 20,
 	MAX_HEAD = 256 << 10,
@@ -57,6 +58,8 @@ struct http_call {
 	struct buf body; /* collected, or not yet delivered to `data` */
 	size_t head, max_body;
 	bool too_large;
+	struct loop_timer *stall;
+	uint64_t stall_ms, heard_ms; /* the limit, and when the last bytes came */
 	bool is_ready, is_over;
 	CURLcode code;
 };
@@ -87,6 +90,7 @@ static void call_free(struct http_call *call)
 	DL_DELETE(call->http->calls, call);
 	if (call->http->current == call)
 		call->http->current = NULL;
+	loop_cancel(&call->stall);
 	curl_multi_remove_handle(call->lane->multi, call->easy);
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
@@ -218,6 +222,7 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 	size_t len = size * count;
 	bool streamed = is_streamed(call);
 
+	call->heard_ms = loop_now_ms(call->http->loop);
 	if (!streamed && call->body.len + len > call->max_body) {
 		call->too_large = true;
 		return 0;
@@ -382,6 +387,34 @@ static void set_headers(struct http_call *call, const struct http_request *reque
 	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
+static void on_stall(void *context)
+{
+	struct http_call *call = context;
+	uint64_t silent = loop_now_ms(call->http->loop) - call->heard_ms;
+
+	call->stall = NULL;
+	if (call->is_over)
+		return;
+	if (silent < call->stall_ms) {
+		call->stall = loop_after(call->http->loop, call->stall_ms - silent, on_stall, call);
+		return;
+	}
+	curl_multi_remove_handle(call->lane->multi, call->easy);
+	call->code = CURLE_OPERATION_TIMEDOUT;
+	call->is_over = true;
+	make_ready(call);
+	deliver(call->http);
+}
+
+/* curl's own limit for silence would wake the loop every second for each call. */
+static void watch_for_stall(struct http_call *call, uint64_t ms)
+{
+	call->stall_ms = ms;
+	call->heard_ms = loop_now_ms(call->http->loop);
+	if (ms)
+		call->stall = loop_after(call->http->loop, ms, on_stall, call);
+}
+
 static void set_limits(struct http_call *call, const struct http_request *request)
 {
 	CURL *easy = call->easy;
@@ -389,10 +422,7 @@ static void set_limits(struct http_call *call, const struct http_request *reques
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 			 (long)(request->connect_ms ? request->connect_ms : CONNECT_MS));
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->total_ms);
-	if (request->stall_ms) {
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)((request->stall_ms + 999) / 1000));
-	}
+	watch_for_stall(call, request->stall_ms);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
@@ -446,7 +476,7 @@ void http_cancel(struct http_call **call)
 		call_free(old);
 }
 
-static void lane_open(struct lane *lane, struct http *http, long connections)
+static void lane_open(struct lane *lane, struct http *http, long connections, long kept)
 {
 	lane->http = http;
 	lane->multi = curl_multi_init();
@@ -458,6 +488,7 @@ static void lane_open(struct lane *lane, struct http *http, long connections)
 	curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
 	curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
+	curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, kept);
 }
 
 static void lane_close(struct lane *lane)
@@ -474,8 +505,8 @@ struct http *http_new(struct loop *loop)
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	http->loop = loop;
-	lane_open(&http->brief, http, SHORT_CONNECTIONS);
-	lane_open(&http->lasting, http, 0);
+	lane_open(&http->brief, http, SHORT_CONNECTIONS, SHORT_CONNECTIONS);
+	lane_open(&http->lasting, http, 0, KEPT_CONNECTIONS);
 	return http;
 }
 

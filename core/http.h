@@ -28,9 +28,8 @@ struct http_request {
 	size_t body_len;
 	uint64_t connect_ms; /* 0: 5 s */
 	uint64_t total_ms;   /* until the end of the answer; 0: no limit */
-	uint64_t
-		stall_ms; /* without one byte for so long it is ETIMEDOUT (whole seconds); 0: may be silent */
-	size_t max_body;  /* more is EIO; 0: 32 MiB; with `data` there is no limit */
+	uint64_t stall_ms;   /* without one byte for so long it is ETIMEDOUT; 0: may be silent */
+	size_t max_body;     /* more is EIO; 0: 32 MiB; with `data` there is no limit */
 	bool lasting;
 	bool outward; /* leaves this machine: proxies of the environment and redirects count */
 	/* Gets the body of a 2xx answer piece by piece instead of its being collected; may cancel the call. */

@@ -649,6 +649,7 @@ void payment_figures(const struct payment_account *account, struct payment_figur
 		decimal_add(&out->billed, &out->billed, &activity->billed);
 		decimal_add(&out->paid, &out->paid, &activity->paid);
 	}
+	decimal_round_up(&out->accrued, 18); /* GLM has no smaller part */
 	account_accepted(account, &out->accepted);
 	if (!invoice)
 		return;

@@ -205,7 +205,7 @@ static int exit_code_of(const char *message)
 	return end == at + sizeof(before) - 1 || code < -1 || code > 255 ? -1 : (int)code;
 }
 
-static void read_result(const cJSON *json, const struct buf *bytes, struct yagna_result *result,
+static void read_result(const cJSON *json, const struct yagna_packer *packer, struct yagna_result *result,
 			struct err *err)
 {
 	result->index = (unsigned)json_integer(json, "index", 0, 1 << 20, err);
@@ -214,8 +214,8 @@ static void read_result(const cJSON *json, const struct buf *bytes, struct yagna
 	result->message = json_string_or(json, "message", "", err);
 	result->exit_code = result->ok ? 0 : exit_code_of(result->message);
 	result->date = json_string_or(json, "eventDate", "", err);
-	result->out = yagna_bytes_of(json, "stdout", bytes, err);
-	result->err = yagna_bytes_of(json, "stderr", bytes, err);
+	result->out = yagna_bytes_of(json, "stdout", packer, err);
+	result->err = yagna_bytes_of(json, "stderr", packer, err);
 }
 
 static void read_results(struct yagna_call *call, const struct yagna_failure *failure, const cJSON *json)
@@ -229,7 +229,7 @@ static void read_results(struct yagna_call *call, const struct yagna_failure *fa
 	if (!failure && !cJSON_IsArray(json))
 		err_set(&err, EIO, "it is not a list");
 	cJSON_ArrayForEach (item, json)
-		read_result(item, &call->bytes, &results[count++], &err);
+		read_result(item, &call->packer, &results[count++], &err);
 	if (!failure)
 		failure = yagna_checked(&own, call, &err);
 	call->reply.results(call->context, failure, failure ? NULL : results, failure ? 0 : count);

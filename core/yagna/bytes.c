@@ -1,110 +1,182 @@
-/* Output captured as `bin` comes as lists of numbers; they are taken out before cJSON sees them. */
+/* Output captured as `bin` comes as lists of numbers; they are taken out, as they arrive, before cJSON sees them. */
 #include <ctype.h>
 #include <string.h>
 
 #include "core/yagna/call.h"
 
-struct packer {
-	const char *at, *end;
-	struct buf *packed, *bytes;
-};
+enum { OUTPUT_MAX = 256 << 20 };
 
-static void skip_blanks(const char **at, const char *end)
+/* Where the reader is. Each state takes one character; blanks between tokens change nothing. */
+enum { IN_JSON, IN_STRING, IN_ESCAPE, BEHIND_NAME, BEHIND_COLON, BEFORE_NUMBER, IN_NUMBER, BEHIND_NUMBER };
+
+static bool is_blank(char c)
 {
-	while (*at < end && strchr(" \t\r\n", **at) && **at)
-		++*at;
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* The end of the string that begins at `at`, or `end`. */
-static const char *string_end(const char *at, const char *end)
+static void take_json(struct yagna_packer *packer, char c)
 {
-	for (at++; at < end && *at != '"'; at++)
-		if (*at == '\\' && at + 1 < end)
-			at++;
-	return at < end ? at + 1 : end;
+	buf_addc(&packer->packed, c);
+	if (c != '"')
+		return;
+	packer->state = IN_STRING;
+	packer->name_len = 0;
 }
 
-static bool take_number(const char **at, const char *end, struct buf *bytes)
+static bool is_output(const struct yagna_packer *packer)
 {
-	unsigned value = 0, digits = 0;
-
-	for (; *at < end && isdigit((unsigned char)**at) && digits < 4; ++*at, digits++)
-		value = value * 10 + (unsigned)(**at - '0');
-	if (!digits || value > 255)
-		return false;
-	buf_addc(bytes, (char)value);
-	return true;
+	return packer->name_len == 6 &&
+	       (!memcmp(packer->name, "stdout", 6) || !memcmp(packer->name, "stderr", 6));
 }
 
-/* `at` is behind the '['; false when it is not a list of bytes, with nothing added. */
-static bool take_list(const char **at, const char *end, struct buf *bytes)
+static void take_string(struct yagna_packer *packer, char c)
 {
-	size_t before = bytes->len;
-
-	skip_blanks(at, end);
-	if (*at < end && **at == ']') {
-		++*at;
-		return true;
+	buf_addc(&packer->packed, c);
+	if (c == '"') {
+		packer->state = is_output(packer) ? BEHIND_NAME : IN_JSON;
+		return;
 	}
-	while (*at < end && take_number(at, end, bytes)) {
-		skip_blanks(at, end);
-		char c = *at < end ? *(*at)++ : '\0';
-
-		if (c == ']')
-			return true;
-		if (c != ',')
-			break;
-		skip_blanks(at, end);
-	}
-	bytes->len = before;
-	return false;
+	if (packer->name_len < sizeof(packer->name))
+		packer->name[packer->name_len++] = c;
+	if (c == '\\')
+		packer->state = IN_ESCAPE;
 }
 
-static bool is_output(const char *string, const char *end)
+static void take_escape(struct yagna_packer *packer, char c)
 {
-	return end - string == 8 && (!memcmp(string, "\"stdout\"", 8) || !memcmp(string, "\"stderr\"", 8));
+	buf_addc(&packer->packed, c);
+	packer->state = IN_STRING;
 }
 
-/* Behind a member name: packs its value if that is a list of bytes. */
-static void pack_value(struct packer *packer)
+static void take_behind_name(struct yagna_packer *packer, char c)
 {
-	const char *at = packer->at;
-	size_t first = packer->bytes->len;
-
-	skip_blanks(&at, packer->end);
-	if (at == packer->end || *at != ':')
-		return;
-	at++;
-	skip_blanks(&at, packer->end);
-	if (at == packer->end || *at != '[')
-		return;
-	at++;
-	if (!take_list(&at, packer->end, packer->bytes))
-		return;
-	buf_printf(packer->packed, ":{\"at\":%zu,\"len\":%zu}", first, packer->bytes->len - first);
-	packer->at = at;
-}
-
-void yagna_pack_bytes(const char *json, size_t len, struct buf *packed, struct buf *bytes)
-{
-	struct packer packer = {.at = json, .end = json + len, .packed = packed, .bytes = bytes};
-
-	while (packer.at < packer.end) {
-		const char *quote = memchr(packer.at, '"', (size_t)(packer.end - packer.at));
-		const char *string = quote ? quote : packer.end;
-		const char *after = quote ? string_end(quote, packer.end) : packer.end;
-
-		buf_add(packed, packer.at, (size_t)(after - packer.at));
-		packer.at = after;
-		if (is_output(string, after))
-			pack_value(&packer);
+	if (c == ':') {
+		buf_addc(&packer->packed, c);
+		packer->state = BEHIND_COLON;
+	} else if (!is_blank(c)) {
+		take_json(packer, c);
+		if (packer->state == BEHIND_NAME)
+			packer->state = IN_JSON;
 	}
 }
 
-struct yagna_bytes yagna_bytes_of(const cJSON *object, const char *key, const struct buf *bytes,
+static void take_behind_colon(struct yagna_packer *packer, char c)
+{
+	if (c == '[') {
+		packer->state = BEFORE_NUMBER;
+		packer->first = packer->bytes.len;
+		packer->number_len = 0;
+	} else if (!is_blank(c)) {
+		packer->state = IN_JSON;
+		take_json(packer, c);
+	}
+}
+
+static void end_list(struct yagna_packer *packer)
+{
+	buf_printf(&packer->packed, "{\"at\":%zu,\"len\":%zu}", packer->first,
+		   packer->bytes.len - packer->first);
+	packer->state = IN_JSON;
+}
+
+/* Something else than bytes is in it: what was taken out goes back, and the reading of it is left to others. */
+static void give_back(struct yagna_packer *packer, char c)
+{
+	buf_addc(&packer->packed, '[');
+	for (size_t i = packer->first; i < packer->bytes.len; i++)
+		buf_printf(&packer->packed, "%s%u", i > packer->first ? "," : "",
+			   (unsigned)(unsigned char)packer->bytes.data[i]);
+	if (packer->bytes.len > packer->first)
+		buf_addc(&packer->packed, packer->state == BEHIND_NUMBER ? ' ' : ',');
+	buf_add(&packer->packed, packer->number, packer->number_len);
+	packer->bytes.len = packer->first;
+	packer->state = IN_JSON;
+	take_json(packer, c);
+}
+
+static void take_before_number(struct yagna_packer *packer, char c)
+{
+	if (isdigit((unsigned char)c)) {
+		packer->number[0] = c;
+		packer->number_len = 1;
+		packer->state = IN_NUMBER;
+	} else if (c == ']' && packer->bytes.len == packer->first) {
+		end_list(packer);
+	} else if (!is_blank(c)) {
+		give_back(packer, c);
+	}
+}
+
+static void take_behind_number(struct yagna_packer *packer, char c)
+{
+	if (c == ',')
+		packer->state = BEFORE_NUMBER;
+	else if (c == ']')
+		end_list(packer);
+	else if (!is_blank(c))
+		give_back(packer, c);
+}
+
+static void take_number(struct yagna_packer *packer, char c)
+{
+	unsigned value = 0;
+
+	if (isdigit((unsigned char)c) && packer->number_len < 3) {
+		packer->number[packer->number_len++] = c;
+		return;
+	}
+	for (unsigned i = 0; i < packer->number_len; i++)
+		value = value * 10 + (unsigned)(packer->number[i] - '0');
+	if (value > 255 || !(is_blank(c) || c == ',' || c == ']')) {
+		give_back(packer, c);
+		return;
+	}
+	buf_addc(&packer->bytes, (char)value);
+	packer->number_len = 0;
+	packer->state = BEHIND_NUMBER;
+	take_behind_number(packer, c);
+}
+
+int yagna_pack(struct yagna_packer *packer, const char *json, size_t len, struct err *err)
+{
+	static void (*const take[])(struct yagna_packer * packer, char c) = {
+		[IN_JSON] = take_json,
+		[IN_STRING] = take_string,
+		[IN_ESCAPE] = take_escape,
+		[BEHIND_NAME] = take_behind_name,
+		[BEHIND_COLON] = take_behind_colon,
+		[BEFORE_NUMBER] = take_before_number,
+		[IN_NUMBER] = take_number,
+		[BEHIND_NUMBER] = take_behind_number,
+	};
+
+	for (size_t i = 0; i < len; i++)
+		take[packer->state](packer, json[i]);
+	if (packer->bytes.len > OUTPUT_MAX || packer->packed.len > JSON_MAX_BYTES)
+		return err_set(err, EIO, "more than %d MiB of output",
+			       (packer->bytes.len > OUTPUT_MAX ? OUTPUT_MAX : JSON_MAX_BYTES) >> 20);
+	return 0;
+}
+
+cJSON *yagna_packed(struct yagna_packer *packer, struct err *err)
+{
+	/* Broken off inside a list: not JSON, whatever was packed so far. */
+	if (packer->state != IN_JSON)
+		buf_addc(&packer->packed, '[');
+	return json_parse(buf_text(&packer->packed), packer->packed.len, EIO, err);
+}
+
+void yagna_packer_free(struct yagna_packer *packer)
+{
+	buf_free(&packer->packed);
+	buf_free(&packer->bytes);
+}
+
+struct yagna_bytes yagna_bytes_of(const cJSON *object, const char *key, const struct yagna_packer *packer,
 				  struct err *err)
 {
 	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+	const struct buf *bytes = &packer->bytes;
 
 	if (cJSON_IsString(item))
 		return (struct yagna_bytes){item->valuestring, strlen(item->valuestring)};

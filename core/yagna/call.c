@@ -39,7 +39,7 @@ static void call_release(struct yagna_call *call)
 {
 	if (call->stream)
 		call->stream_free(call->stream);
-	buf_free(&call->bytes);
+	yagna_packer_free(&call->packer);
 	free(call->known);
 	free(call);
 }
@@ -94,12 +94,12 @@ void yagna_call_fail(struct yagna_call *call, const struct yagna_failure *failur
 
 static cJSON *parse(struct yagna_call *call, const struct http_response *response, struct err *err)
 {
-	BUF_AUTO struct buf packed = {0};
-
-	if (!call->in_bytes)
-		return json_parse(response->body, response->len, EIO, err);
-	yagna_pack_bytes(response->body, response->len, &packed, &call->bytes);
-	return json_parse(buf_text(&packed), packed.len, EIO, err);
+	*err = call->broken;
+	if (err->code)
+		return NULL;
+	if (call->in_bytes)
+		return yagna_packed(&call->packer, err);
+	return response->len ? json_parse(response->body, response->len, EIO, err) : NULL;
 }
 
 static void on_response(void *context, const struct http_response *response)
@@ -111,7 +111,7 @@ static void on_response(void *context, const struct http_response *response)
 	bool done_already = !response->err.code && call->done_status && response->status == call->done_status;
 	bool good = !response->err.code && response->status / 100 == 2;
 
-	if (good && response->len)
+	if (good)
 		json = parse(call, response, &err);
 	if (!good && !done_already)
 		yagna_explain(&failure, call->peer, call->what, response);
@@ -124,7 +124,10 @@ static void on_data(void *context, const void *data, size_t len)
 {
 	struct yagna_call *call = context;
 
-	call->stream_data(call, data, len);
+	if (call->stream)
+		call->stream_data(call, data, len);
+	else if (!call->broken.code)
+		yagna_pack(&call->packer, data, len, &call->broken);
 }
 
 static void send(struct yagna_call *call, const struct yagna_ask *ask)
@@ -133,7 +136,7 @@ static void send(struct yagna_call *call, const struct yagna_ask *ask)
 	MEM_AUTO char *url = mem_printf("%s%s", ask->base ? ask->base : yagna->url, ask->path);
 	const char *headers[4] = {NULL};
 	unsigned count = 0;
-	bool streamed = ask->accept;
+	uint64_t limit_ms = ((ask->wait_s ? ask->wait_s : BRIEF_S) + MARGIN_S) * 1000ULL;
 	struct http_request request = {
 		.method = ask->method ? ask->method : "GET",
 		.url = url,
@@ -142,10 +145,12 @@ static void send(struct yagna_call *call, const struct yagna_ask *ask)
 		.accept = ask->accept,
 		.body = ask->body,
 		.body_len = ask->body ? strlen(ask->body) : 0,
-		.total_ms = streamed ? 0 : ((ask->wait_s ? ask->wait_s : BRIEF_S) + MARGIN_S) * 1000ULL,
+		/* A stream may be silent, output may be long. */
+		.total_ms = ask->accept || ask->in_bytes ? 0 : limit_ms,
+		.stall_ms = ask->in_bytes ? limit_ms : 0,
 		.lasting = ask->lasting,
 		.outward = ask->base,
-		.data = streamed ? on_data : NULL,
+		.data = ask->accept || ask->in_bytes ? on_data : NULL,
 	};
 
 	if (!ask->base)

@@ -54,6 +54,16 @@ struct yagna_ask {
 	void *context;
 };
 
+/* JSON in which every list of bytes that is the value of "stdout" or "stderr" is replaced by {"at":N,"len":N}, and
+ * the bytes by themselves: cJSON would need 64 bytes of memory for each. */
+struct yagna_packer {
+	struct buf packed, bytes;
+	unsigned state;
+	char name[8], number[4];
+	unsigned name_len, number_len;
+	size_t first; /* of the list under way, in bytes */
+};
+
 struct yagna_call {
 	struct yagna_call *prev, *next;
 	struct yagna *yagna;
@@ -61,9 +71,10 @@ struct yagna_call {
 	const char *peer, *what; /* for sentences */
 	int done_status;
 	bool in_bytes;
-	struct buf bytes;   /* of an answer with in_bytes */
-	char *known;        /* an answer that needs no request */
-	struct err refused; /* or a refusal */
+	struct yagna_packer packer; /* of an answer with in_bytes */
+	struct err broken;          /* it was too large */
+	char *known;                /* an answer that needs no request */
+	struct err refused;         /* or a refusal */
 	yagna_read read;
 	union yagna_reply reply;
 	void *context;
@@ -101,11 +112,12 @@ void yagna_unreadable(struct yagna_failure *failure, const char *peer, const cha
 const struct yagna_failure *yagna_checked(struct yagna_failure *failure, const struct yagna_call *call,
 					  const struct err *err);
 
-/* bytes.c. Copies JSON, replacing every list of small numbers that is the value of "stdout" or "stderr" by
- * {"at":N,"len":N}, and appends its numbers as bytes: cJSON would need 64 bytes of memory for each. */
-void yagna_pack_bytes(const char *json, size_t len, struct buf *packed, struct buf *bytes);
+/* bytes.c. Takes an answer piece by piece, or whole; then yagna_packed() is its JSON. */
+int yagna_pack(struct yagna_packer *packer, const char *json, size_t len, struct err *err);
+cJSON *yagna_packed(struct yagna_packer *packer, struct err *err);
+void yagna_packer_free(struct yagna_packer *packer);
 /* What such a member holds: a packed list, a text, or nothing. */
-struct yagna_bytes yagna_bytes_of(const cJSON *object, const char *key, const struct buf *bytes,
+struct yagna_bytes yagna_bytes_of(const cJSON *object, const char *key, const struct yagna_packer *packer,
 				  struct err *err);
 
 /* A table from a JSON list, one row per element; the caller frees it. */

@@ -66,7 +66,7 @@ static const struct {
 };
 
 /* false: of a kind we do not know. */
-static bool read_event(const cJSON *json, const struct buf *bytes, struct yagna_stream_event *event,
+static bool read_event(const cJSON *json, const struct yagna_packer *packer, struct yagna_stream_event *event,
 		       struct err *err)
 {
 	const cJSON *kind = json_object(json, "kind", err);
@@ -81,7 +81,7 @@ static bool read_event(const cJSON *json, const struct buf *bytes, struct yagna_
 			continue;
 		stream_kinds[i].read(value, event, err);
 		if (event->kind == YAGNA_STDOUT || event->kind == YAGNA_STDERR)
-			event->output = yagna_bytes_of(kind, stream_kinds[i].name, bytes, err);
+			event->output = yagna_bytes_of(kind, stream_kinds[i].name, packer, err);
 		return true;
 	}
 	return false;
@@ -90,17 +90,15 @@ static bool read_event(const cJSON *json, const struct buf *bytes, struct yagna_
 static void on_event(void *context, const char *name, const char *data, size_t len)
 {
 	struct yagna_stream *stream = context;
-	BUF_AUTO struct buf packed = {0};
-	BUF_AUTO struct buf bytes = {0};
+	__attribute__((cleanup(yagna_packer_free))) struct yagna_packer packer = {0};
 	struct yagna_stream_event event;
 	struct err err = {0};
 
 	(void)name;
 	if (stream->broken.code)
 		return;
-	yagna_pack_bytes(data, len, &packed, &bytes);
-	JSON_AUTO cJSON *json = json_parse(buf_text(&packed), packed.len, EIO, &err);
-	bool known = json && read_event(json, &bytes, &event, &err);
+	JSON_AUTO cJSON *json = yagna_pack(&packer, data, len, &err) ? NULL : yagna_packed(&packer, &err);
+	bool known = json && read_event(json, &packer, &event, &err);
 
 	if (err.code)
 		stream->broken = err;

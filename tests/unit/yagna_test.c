@@ -3,6 +3,7 @@
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/yagna.h"
+#include "core/yagna/call.h"
 #include "tests/unit/check.h"
 #include "tests/unit/stub.h"
 
@@ -279,6 +280,37 @@ static void on_stream(void *context, const struct yagna_stream_event *event)
 	buf_printf(&story, "%d:%d ", event->kind, event->return_code);
 }
 
+/* However the answer is cut, and whatever stands where a list of bytes is expected. */
+static void lists_of_bytes_are_packed_and_everything_else_is_left_as_it_is(void)
+{
+	static const struct {
+		const char *json, *packed;
+	} cases[] = {
+		{"{\"stdout\" : [ 1, 22 ,255 ]}", "{\"stdout\":{\"at\":0,\"len\":3}}"},
+		{"{\"stdout\":[]}", "{\"stdout\":{\"at\":0,\"len\":0}}"},
+		{"{\"stdout\":[1,256]}", "{\"stdout\":[1,256]}"},
+		{"{\"stdout\":[1,-2]}", "{\"stdout\":[1,-2]}"},
+		{"{\"stdout\":[1,\"a\"]}", "{\"stdout\":[1,\"a\"]}"},
+		{"{\"stdout\":[1 2]}", "{\"stdout\":[1 2]}"},
+		{"{\"stdout\":\"[1]\",\"x\":[1,2]}", "{\"stdout\":\"[1]\",\"x\":[1,2]}"},
+		{"[\"stdout\",[1],\"a\\\"stdout\",null]", "[\"stdout\",[1],\"a\\\"stdout\",null]"},
+		{"{\"stderr\":null}", "{\"stderr\":null}"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = strlen(cases[i].json);
+
+		for (size_t cut = 0; cut <= len; cut++) {
+			struct yagna_packer packer = {0};
+
+			CHECK(!yagna_pack(&packer, cases[i].json, cut, NULL));
+			CHECK(!yagna_pack(&packer, cases[i].json + cut, len - cut, NULL));
+			CHECK_TEXT(buf_text(&packer.packed), cases[i].packed);
+			yagna_packer_free(&packer);
+		}
+	}
+}
+
 static void the_first_ping_ends_a_stream(void)
 {
 	begin(answers_results);
@@ -467,6 +499,7 @@ int main(void)
 	TEST(an_unreachable_provider_is_ehostunreach);
 	TEST(images_are_looked_up_or_taken_as_they_are);
 	TEST(output_is_byte_exact_in_either_format);
+	TEST(lists_of_bytes_are_packed_and_everything_else_is_left_as_it_is);
 	TEST(the_first_ping_ends_a_stream);
 	TEST(a_stream_may_be_cancelled_by_its_first_event);
 	TEST(a_request_with_a_body_is_never_sent_twice);
