@@ -352,13 +352,10 @@ static int check_start(struct backend *backend, const struct account **account, 
 		return err_set(err, EBUSY, "the backend still gives back what its last start took");
 	if (root_check_yagna(backend->obj.golem, err))
 		return -1;
+	if (connect_real_money(backend->obj.golem, backend) && !*backend_text(backend, SET_MAX_GLM_PER_HOUR))
+		return err_set(err, EDQUOT, "money is real on this network: set max_glm_per_hour first");
 	*account = connect_account(backend->obj.golem, backend, err);
-	if (!*account)
-		return -1;
-	if (!(*account)->test && !*backend_text(backend, SET_MAX_GLM_PER_HOUR))
-		return err_set(err, EDQUOT, "money is real on %s: set max_glm_per_hour first",
-			       (*account)->network);
-	return 0;
+	return *account ? 0 : -1;
 }
 
 /* A verb right after the mount: yagna has been asked, and has not answered yet. */

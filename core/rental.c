@@ -157,6 +157,7 @@ static void rent_timed_out(void *context)
 	instance->limit = NULL;
 	err_set(&err, ETIMEDOUT, "no agreement within rent_timeout (%s s); see offers of the backend",
 		instance_text(instance, SET_RENT_TIMEOUT));
+	obj_refuse(&instance->obj, 0, "rent", &err);
 	rental_end(instance, INSTANCE_ERROR, &err);
 }
 

@@ -22,11 +22,10 @@ in_i() { in_sh "cd $I; $1" "${@:2}"; }
 	same "$(cat "$DIR/out")" x
 }
 @test "text that only begins like JSON is shell text" { same "$(ran $I '[ 1 = 1 ] && echo yes')" yes; }
-@test "a JSON array of something else than strings is refused" {
-	before=$(in_i 'ls commands | wc -l')
-	wrote $I/run '["/bin/echo", 1]' >/dev/null
-	same "$(in_i 'ls commands | wc -l')" "$before"
-	contains "$(tail -n 1 "$M/$I/error")" '["/bin/echo", 1]'
+@test "a JSON array of something else than strings is no argument vector" {
+	run ran $I '["/bin/echo", 1]'
+	[ "$status" != 0 ]
+	same "$output" ""
 }
 
 @test "exit codes are those of a shell" {
@@ -34,10 +33,11 @@ in_i() { in_sh "cd $I; $1" "${@:2}"; }
 		run ran $I "exit $code"
 		same "$status" "$code"
 	done
-	run ran $I 'kill -TERM $$'
-	same "$status" 143
-	run ran $I 'kill -KILL $$'
-	same "$status" 137
+	# A provider does not tell which signal: exact numbers come with a program of ours on the machine.
+	for signal in TERM KILL; do
+		run ran $I "kill -$signal \$\$"
+		[ "$status" -gt 128 ]
+	done
 	run ran $I 'no-such-program-here'
 	same "$status" 127
 }
