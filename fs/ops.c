@@ -10,6 +10,8 @@
 
 enum { PROTOCOL_WITH_EPOCHS = 44, WRITE_MAX = 128 << 10, READ_MAX = 1 << 20 };
 
+static const double root_attr_seconds = 0.02;
+
 struct fs *ops_fs(fuse_req_t req)
 {
 	return *(struct fs **)fuse_req_userdata(req);
@@ -27,8 +29,9 @@ double ops_attr_timeout(struct node *node)
 	if (!fixed && !node->known)
 		return 0;
 	node->cached = true;
-	/* Looked at before everything else: a dead mount must not look alive for long. */
-	return row == &tree_root ? 1 : OPS_FOREVER;
+	/* Every path leads through the root, and who asks whether the mount lives asks it: kept so briefly that a
+	 * dead mount does not look alive, and long enough to cost nothing. */
+	return row == &tree_root ? root_attr_seconds : OPS_FOREVER;
 }
 
 static void op_init(void *context, struct fuse_conn_info *conn)
