@@ -54,7 +54,8 @@ devnet_stop() {
 daemon_start() {
 	local mount=$1 state=$2
 	shift 2
-	mkdir -p "$mount" "$state"
+	mkdir -p "$state"
+	mkdir -p "$mount" 2>/dev/null || : # a dead mount stands there: golemfs clears it
 	YAGNA_APPKEY=${KEY-$APPKEY} GOLEM_REGISTRY_URL=${URL-} ${WRAP-} "$GOLEMFS" -f --state-dir "$state" ${URL:+--url "$URL"} "$@" "$mount" \
 		>>"$DIR/golemfs.log" 2>&1 3>&- </dev/null &
 	DAEMON_PID=$!
