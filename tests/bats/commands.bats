@@ -22,10 +22,11 @@ in_i() { in_sh "cd $I; $1" "${@:2}"; }
 	same "$(cat "$DIR/out")" x
 }
 @test "text that only begins like JSON is shell text" { same "$(ran $I '[ 1 = 1 ] && echo yes')" yes; }
-@test "a JSON array of something else than strings is no argument vector" {
-	run ran $I '["/bin/echo", 1]'
-	[ "$status" != 0 ]
-	same "$output" ""
+@test "a JSON array of something else than strings is refused" {
+	before=$(in_i 'ls commands | wc -l')
+	wrote $I/run '["/bin/echo", 1]' >/dev/null
+	eventually 5 grep -qF '["/bin/echo", 1]' "$M/$I/error"
+	same "$(in_i 'ls commands | wc -l')" "$before"
 }
 
 @test "exit codes are those of a shell" {

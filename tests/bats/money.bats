@@ -32,9 +32,11 @@ invoices() { rest GET /payment-api/v1/invoices; }
 	same "$(cat "$M/backends/b/config/max_instances")" 100
 }
 
-@test "debit notes are accepted while an instance runs" {
+@test "the last debit note of an ended activity is accepted" {
 	in_sh 'echo start > backends/b/ctl; cat backends/b/wait; mkdir backends/b/instances/i; cat backends/b/instances/i/wait' >/dev/null
-	becomes 30 true some_accepted
+	in_sh 'echo stop > backends/b/ctl; cat backends/b/wait' >/dev/null || :
+	becomes 10 true some_accepted
+	[ "$(events backends/b/events debitNoteAccepted)" -ge 1 ]
 }
 some_accepted() { rest GET /payment-api/v1/debitNotes | jq 'any(.[]; .status == "ACCEPTED")'; }
 
