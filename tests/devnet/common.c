@@ -36,24 +36,8 @@ static void get_metrics(struct exchange *exchange)
 			    (long long)now.tv_sec, provider_count(exchange_devnet(exchange)));
 }
 
-static void get_net_status(struct exchange *exchange)
-{
-	struct devnet *devnet = exchange_devnet(exchange);
-	static const char address[] = "127.0.0.1:11500"; /* the network port of a real daemon */
-	cJSON *body = cJSON_CreateObject();
-	cJSON_AddStringToObject(body, "nodeId", devnet->identity);
-	cJSON_AddStringToObject(body, "listenIp", address);
-	cJSON_AddStringToObject(body, "publicIp", address);
-	cJSON_AddNumberToObject(body, "sessions", provider_count(devnet) + 1); /* and the relay */
-	exchange_reply_json(exchange, 200, body);
-}
-
 const struct route common_routes[] = {
-	{"GET", "/version/get", get_version},
-	{"GET", "/me", get_me},
-	{"GET", "/healthcheck", get_healthcheck},
-	{"GET", "/metrics-api/v1/expose", get_metrics},
-	{"GET", "/metrics-api/v1/sorted", get_metrics},
-	{"GET", "/net-api/v2/net/status", get_net_status},
-	{NULL, NULL, NULL},
+	{"GET", "/version/get", get_version},           {"GET", "/me", get_me},
+	{"GET", "/healthcheck", get_healthcheck},       {"GET", "/metrics-api/v1/expose", get_metrics},
+	{"GET", "/metrics-api/v1/sorted", get_metrics}, {NULL, NULL, NULL},
 };

@@ -401,19 +401,21 @@ static cJSON *event_json(const struct demand_event *event)
 	return json;
 }
 
-/* Rejections first, by time; then proposals, in random order. */
+/* Rejections first, by time; then proposals in random order, but those of providers that will say no after the others:
+ * who takes the first offer shall be able to rent. */
 static struct demand_event *next_event(const struct demand *demand)
 {
-	struct demand_event *event, *chosen = NULL;
-	unsigned seen = 0;
+	struct demand_event *event, *chosen[2] = {NULL, NULL};
+	unsigned seen[2] = {0, 0};
 
 	DL_FOREACH (demand->queue, event) {
 		if (event->rejection)
 			return event;
-		if (random_below(++seen) == 0)
-			chosen = event;
+		bool unwilling = event->proposal->offer->provider->rejects;
+		if (random_below(++seen[unwilling]) == 0)
+			chosen[unwilling] = event;
 	}
-	return chosen;
+	return chosen[0] ? chosen[0] : chosen[1];
 }
 
 static void reply_with_events(struct demand *demand, struct exchange *exchange, long max)
