@@ -257,10 +257,10 @@ static void approval_answered(void *context, const struct yagna_failure *failure
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	if (failure && failure->err.code == EHOSTUNREACH) {
+	if (failure && (failure->err.code == EHOSTUNREACH || failure->status >= 500)) {
 		instance->again = loop_after(instance->obj.golem->loop, 1000, wait_approval, instance);
-	} else if (failure) {
-		refused(instance, failure->err.text);
+	} else if (failure) { /* the provider may have approved it all the same */
+		rental_end(instance, INSTANCE_ERROR, &failure->err);
 	} else if (approval == YAGNA_PENDING) {
 		wait_approval(instance);
 	} else if (approval == YAGNA_APPROVED) {
