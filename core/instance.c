@@ -258,9 +258,13 @@ void instance_abort(struct instance *instance, struct order *order)
 
 void instance_destroy(struct instance *instance, struct order *order)
 {
+	struct obj *child;
+
 	obj_ref(&instance->obj);
 	instance_stop_for(instance, REASON_INSTANCE);
 	instance->obj.cancels++;
+	while ((child = obj_first(&instance->obj))) /* they hold their parent, which would hold them for ever */
+		obj_remove(child);
 	obj_remove(&instance->obj);
 	order_accept(order, NULL);
 	obj_unref(&instance->obj);
