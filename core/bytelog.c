@@ -136,6 +136,15 @@ void bytelog_append(struct bytelog *log, const void *data, size_t len)
 	touch(log);
 }
 
+void bytelog_skip(struct bytelog *log, uint64_t len)
+{
+	if (!len || log->ended)
+		return;
+	log->size += len;
+	lose_all(log);
+	touch(log);
+}
+
 void bytelog_end(struct bytelog *log)
 {
 	if (log->ended)

@@ -19,6 +19,8 @@ struct bytelog;
 struct bytelog *bytelog_new(const char *spill_dir, uint64_t memory, uint64_t bound);
 void bytelog_free(struct bytelog *log);
 void bytelog_append(struct bytelog *log, const void *data, size_t len);
+/* Bytes that were never seen: the offsets move on, and everything before reads as -EIO. */
+void bytelog_skip(struct bytelog *log, uint64_t len);
 void bytelog_end(struct bytelog *log); /* nothing will come any more */
 bool bytelog_ended(const struct bytelog *log);
 uint64_t bytelog_size(const struct bytelog *log);  /* bytes ever appended */

@@ -1,10 +1,12 @@
 #include "core/command.h"
 
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "core/agent/link.h"
 #include "core/json.h"
 #include "core/mem.h"
 #include "core/model.h"
@@ -129,7 +131,8 @@ struct command *command_queue(struct instance *instance, const char *text, size_
 	command = mem_alloc(sizeof(*command));
 	command->text = mem_move(&copy);
 	command->len = len;
-	snprintf(name, sizeof(name), "%u", ++instance->numbers);
+	command->number = ++instance->numbers;
+	snprintf(name, sizeof(name), "%u", command->number);
 	obj_init(&command->obj, &class, OBJ_COMMAND, instance->obj.golem, &instance->obj, name);
 	obj_enlist(&command->obj);
 	DL_APPEND(instance->queue, command); /* takes over the first hold */
@@ -205,6 +208,42 @@ void command_end(struct command *command, enum command_state state, int exit, co
 	tell_end(command, message);
 }
 
+/* How a shell counts: 128 and the signal; 127 for a program that is not there, 126 for one that cannot be run. */
+static int exit_number(const struct command *command, const struct agent_link_exit *exit)
+{
+	if (command->reason == REASON_TIMEOUT)
+		return 124;
+	if (exit->kind == AGENT_EXITED)
+		return (int)(exit->value & 255);
+	if (exit->kind == AGENT_SIGNALED)
+		return 128 + (int)(exit->value & 127);
+	return exit->value == ENOENT ? 127 : 126;
+}
+
+void command_exited(struct command *command, const struct agent_link_exit *exit)
+{
+	bool asked = command->reason != REASON_NONE;
+	char message[ERR_TEXT_MAX];
+
+	if (exit->kind == AGENT_NOT_RUN && exit->value == ESRCH) {
+		command_blame(command, REASON_LOST);
+		command_end(command, COMMAND_FAILED, 255, "the agent does not know it any more");
+		return;
+	}
+	if (exit->kind == AGENT_NOT_RUN) {
+		snprintf(message, sizeof(message), "golemfs: the program cannot be started: %s\n",
+			 strerror((int)exit->value));
+		bytelog_append(command_output(command, 1), message, strlen(message));
+	}
+	command->usage = (struct command_usage){exit->user_us, exit->system_us, exit->max_rss_kb};
+	command_end(command, asked ? COMMAND_ABORTED : COMMAND_DONE, exit_number(command, exit), NULL);
+}
+
+uint64_t command_limit_ms(const struct command *command)
+{
+	return setting_ms(instance_text(instance_of_command(command), SET_COMMAND_TIMEOUT));
+}
+
 void command_end_all(struct instance *instance, enum command_state state, enum reason reason, int exit,
 		     const char *message)
 {
@@ -216,10 +255,10 @@ void command_end_all(struct instance *instance, enum command_state state, enum r
 		command_end(command, state, exit, message);
 		obj_unref(&command->obj);
 	}
-	if (instance->running) {
-		command_blame(instance->running, reason);
-		command_end(instance->running, state, exit, message);
-		carrier_drop(instance);
+	for (struct command *command; (command = carrier_unload(instance));) {
+		command_blame(command, reason);
+		command_end(command, state, exit, message);
+		obj_unref(&command->obj);
 	}
 }
 
@@ -231,7 +270,7 @@ void command_abort(struct command *command, struct order *order)
 		command_end(command, COMMAND_ABORTED, 137, NULL);
 		obj_unref(&command->obj);
 	} else if (command->state == COMMAND_RUNNING) {
-		carrier_abort(instance_of_command(command));
+		carrier_abort(command);
 	}
 	order_accept(order, NULL);
 }
@@ -322,4 +361,8 @@ void command_render_usage(struct command *command, struct buf *out)
 	if (command->started.tv_sec)
 		buf_printf(out, "seconds\t%.3f\n",
 			   (double)timefmt_ms_between(&command->started, &end) / 1000);
+	if (command->usage.max_rss_kb)
+		buf_printf(out, "user_seconds\t%.6f\nsystem_seconds\t%.6f\nmax_rss_kb\t%" PRIu32 "\n",
+			   (double)command->usage.user_us / 1e6, (double)command->usage.system_us / 1e6,
+			   command->usage.max_rss_kb);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/json.h"
+#include "core/line.h"
 #include "core/market.h"
 #include "core/mem.h"
 #include "core/rental.h"
@@ -22,6 +23,7 @@ enum {
 };
 
 static void poll_results(void *context);
+static void batch_accepted(void *context, const struct yagna_failure *failure, const char *batch);
 
 static struct yagna *yagna_of(const struct instance *instance)
 {
@@ -87,6 +89,16 @@ static void add_log(struct buf *out, const char *word, const struct yagna_bytes 
 		buf_addc(out, '\n');
 }
 
+static enum script_stage stage_of(const struct instance *instance, int index)
+{
+	return index >= 0 && index < STAGES ? instance->stages[index] : STAGE_DEPLOY;
+}
+
+static const char *stage_name(const struct instance *instance, int index)
+{
+	return script_stage_name(stage_of(instance, index));
+}
+
 static cJSON *log_of(const struct instance *instance, const struct yagna_result *results, unsigned count)
 {
 	cJSON *log = cJSON_CreateArray();
@@ -94,7 +106,7 @@ static cJSON *log_of(const struct instance *instance, const struct yagna_result 
 	for (unsigned i = 0; i < count; i++) {
 		BUF_AUTO struct buf line = {0};
 
-		buf_printf(&line, "%s %s", script_stage(instance->resetting, (int)results[i].index),
+		buf_printf(&line, "%s %s", stage_name(instance, (int)results[i].index),
 			   results[i].ok ? "ok" : "failed");
 		if (*results[i].message)
 			buf_printf(&line, " %s", results[i].message);
@@ -118,8 +130,7 @@ static void deploy_failed(struct instance *instance, int index, const char *mess
 	buf_add_clean(&clean, *message ? message : "no reason given");
 	extra = about(instance, buf_text(&clean));
 	cJSON_AddItemToObject(extra, "log", log_of(instance, results, count));
-	failed(instance, "activityDeployError", script_stage(instance->resetting, index), buf_text(&clean),
-	       extra);
+	failed(instance, "activityDeployError", stage_name(instance, index), buf_text(&clean), extra);
 }
 
 static void deploy_timed_out(void *context)
@@ -177,6 +188,49 @@ static void results_failed(struct instance *instance, const struct yagna_failure
 		deploy_failed(instance, instance->batch_index, failure->err.text, NULL, 0);
 }
 
+/* The machine is made, and nothing else runs on it: now the agent may be asked for, or sent once more. */
+static void machine_made(struct instance *instance)
+{
+	if (instance->line)
+		line_begin(instance->line, deploy_ready);
+	else
+		deploy_ready(instance);
+}
+
+static void send_script(struct instance *instance, cJSON *script /* consumed */)
+{
+	instance->batch_len = cJSON_GetArraySize(script);
+	instance->call = yagna_exec(yagna_of(instance), instance->activity, script, batch_accepted, instance);
+	cJSON_Delete(script);
+}
+
+/* An image that cannot run the agent is no failure, but the batch has stopped there. */
+static void go_on_without_agent(struct instance *instance)
+{
+	const char *setup = instance_text(instance, SET_SETUP);
+	struct script_place place = place_of(instance);
+
+	line_delivered(instance->line, NULL);
+	if (!*setup) {
+		machine_made(instance);
+		return;
+	}
+	instance->stages[0] = STAGE_SETUP;
+	send_script(instance, script_setup(setup, &place));
+}
+
+static void stage_done(struct instance *instance, const struct yagna_result *result)
+{
+	if (stage_of(instance, instance->batch_index) == STAGE_TERMINATE)
+		plain_machine_gone(instance);
+	else if (stage_of(instance, instance->batch_index) == STAGE_AGENT)
+		line_delivered(instance->line, result);
+	if (++instance->batch_index < instance->batch_len)
+		poll_results(instance);
+	else
+		machine_made(instance);
+}
+
 static void results_answered(void *context, const struct yagna_failure *failure,
 			     const struct yagna_result *results, unsigned count)
 {
@@ -187,21 +241,19 @@ static void results_answered(void *context, const struct yagna_failure *failure,
 		results_failed(instance, failure);
 		return;
 	}
-	for (unsigned i = 0; i < count; i++)
-		if (!results[i].ok) {
+	for (unsigned i = 0; i < count; i++) {
+		if (results[i].ok)
+			continue;
+		if (stage_of(instance, (int)results[i].index) == STAGE_AGENT)
+			go_on_without_agent(instance);
+		else
 			deploy_failed(instance, (int)results[i].index, results[i].message, results, count);
-			return;
-		}
-	if (count <= (unsigned)instance->batch_index) { /* an answer that does not hold what was asked for */
-		instance->again = loop_after(instance->obj.golem->loop, 1000, poll_results, instance);
 		return;
 	}
-	if (instance->resetting && instance->batch_index == 0)
-		carrier_machine_gone(instance);
-	if (++instance->batch_index < instance->batch_len)
-		poll_results(instance);
+	if (count <= (unsigned)instance->batch_index) /* an answer that does not hold what was asked for */
+		instance->again = loop_after(instance->obj.golem->loop, 1000, poll_results, instance);
 	else
-		deploy_ready(instance);
+		stage_done(instance, &results[instance->batch_index]);
 }
 
 /* One command after the other: a poll on the last one would not notice that an earlier one has failed (5.6). */
@@ -232,14 +284,18 @@ static void batch_accepted(void *context, const struct yagna_failure *failure, c
 static void send_batch(struct instance *instance, bool again)
 {
 	struct script_place place = place_of(instance);
-	cJSON *script = script_deploy(instance_text(instance, SET_VOLUMES), again,
-				      instance_text(instance, SET_SETUP), &place);
+	bool wanted = strcmp(instance_text(instance, SET_AGENT), "no") != 0;
+	cJSON *agent = NULL;
 
+	line_drop(&instance->line);
+	if (wanted) {
+		instance->line = line_new(instance);
+		agent = line_delivery(instance->line);
+	}
 	instance->step = RENTAL_DEPLOYING;
 	instance->resetting = again;
-	instance->batch_len = cJSON_GetArraySize(script);
-	instance->call = yagna_exec(yagna_of(instance), instance->activity, script, batch_accepted, instance);
-	cJSON_Delete(script);
+	send_script(instance, script_deploy(instance_text(instance, SET_VOLUMES), again, agent,
+					    instance_text(instance, SET_SETUP), &place, instance->stages));
 	instance_enter(instance, INSTANCE_DEPLOYING, NULL);
 }
 
@@ -311,6 +367,15 @@ void deploy_again(struct instance *instance, const char *why)
 	send_batch(instance, true);
 }
 
+void deploy_without_agent(struct instance *instance, const char *why)
+{
+	struct err err;
+
+	err_set(&err, EIO, "commands run one by one, and aborting one makes a fresh machine: %s", why);
+	obj_refuse(&instance->obj, 0, "agent", &err);
+	carrier_next(instance);
+}
+
 void deploy_ready(struct instance *instance)
 {
 	instance->step = RENTAL_READY;
@@ -319,7 +384,10 @@ void deploy_ready(struct instance *instance)
 	instance_enter(instance, INSTANCE_READY, NULL);
 	obj_event(&instance->obj, "instanceReady", about(instance, NULL));
 	deploy_idle(instance);
-	carrier_next(instance);
+	if (instance->line && !line_is_open(instance->line))
+		deploy_without_agent(instance, line_why_not(instance->line));
+	else
+		carrier_next(instance);
 }
 
 static void idle_too_long(void *context)
@@ -335,7 +403,7 @@ void deploy_idle(struct instance *instance)
 	uint64_t limit = setting_ms(instance_text(instance, SET_IDLE_TIMEOUT));
 
 	loop_cancel(&instance->limit);
-	if (limit && instance->step == RENTAL_READY && !instance->running && !instance->queue)
+	if (limit && instance->step == RENTAL_READY && !carrier_is_busy(instance) && !instance->queue)
 		instance->limit = loop_after(instance->obj.golem->loop, limit, idle_too_long, instance);
 }
 
@@ -374,6 +442,14 @@ static void destroyed(void *context, const struct yagna_failure *failure)
 	rental_terminate(instance);
 }
 
+static void destroy_activity(struct instance *instance)
+{
+	line_drop(&instance->line);
+	instance->call = yagna_destroy_activity(yagna_of(instance), instance->activity, DESTROY_S, destroyed,
+						instance);
+}
+
+/* Not every runtime ends the agent with the activity (reference/agent.md, Survival): it is told to end before. */
 static void destroy(struct instance *instance)
 {
 	loop_cancel(&instance->limit);
@@ -382,12 +458,15 @@ static void destroy(struct instance *instance)
 	if (instance->activity)
 		payment_activity_ended(instance->account, instance->activity);
 	if (instance->unregarded || !instance->activity) {
+		line_drop(&instance->line);
 		rental_terminate(instance);
 		return;
 	}
 	instance->step = RENTAL_DESTROYING;
-	instance->call = yagna_destroy_activity(yagna_of(instance), instance->activity, DESTROY_S, destroyed,
-						instance);
+	if (line_is_open(instance->line))
+		line_quit(instance->line, destroy_activity);
+	else
+		destroy_activity(instance);
 }
 
 /* An activity that is just being made is waited for: yagna cannot be told to forget it. */
@@ -438,7 +517,7 @@ void deploy_wind_up(struct instance *instance)
 		instance->limit = loop_after(instance->obj.golem->loop, ACTIVITY_MS, activity_over, instance);
 		return;
 	}
-	if (instance->unregarded || instance->step != RENTAL_READY || !*text || instance->running) {
+	if (instance->unregarded || instance->step != RENTAL_READY || !*text || carrier_is_busy(instance)) {
 		destroy(instance);
 		return;
 	}

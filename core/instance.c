@@ -246,8 +246,8 @@ void instance_abort(struct instance *instance, struct order *order)
 	obj_ref(&instance->obj);
 	while (instance->queue)
 		command_abort(instance->queue, NULL);
-	if (instance->running)
-		command_abort(instance->running, NULL);
+	if (carrier_is_busy(instance))
+		carrier_abort_all(instance);
 	else if (!instance->ending && !obj_settled(&instance->obj)) {
 		obj_cancel_step(&instance->obj);
 		deploy_abort(instance, &err);

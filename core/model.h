@@ -12,10 +12,13 @@
 #include "core/golem.h"
 #include "core/journal.h"
 #include "core/payment.h"
+#include "core/script.h"
 #include "core/settings.h"
 #include "core/yagna.h"
 
 struct cJSON;
+struct line;
+struct agent_link_exit;
 
 /* What the kinds of obj do differently. */
 struct obj_class {
@@ -180,7 +183,8 @@ struct instance {
 
 	struct command *queue; /* those not started yet, oldest first */
 	struct command *running;
-	struct run *run; /* how it runs */
+	struct run *run;   /* how it runs */
+	struct line *line; /* to the agent of the present machine; NULL: none was wanted */
 	unsigned queued;
 	unsigned numbers; /* commands ever made */
 
@@ -197,6 +201,7 @@ struct instance {
 	struct price *price; /* of the offer, until payment knows it */
 	unsigned threads;
 	int batch_index, batch_len;
+	enum script_stage stages[STAGES]; /* of the batch under way */
 	double glm_per_hour;
 	struct yagna_call *call;   /* of the present step */
 	struct loop_timer *limit;  /* rent_timeout, deploy_timeout, idle_timeout: one at a time */
@@ -222,8 +227,15 @@ void instance_stop_for(struct instance *instance, enum reason reason);
 
 /* --- a command --------------------------------------------------------------------------------------------- */
 
+/* Resources of the program, where an agent could measure them. */
+struct command_usage {
+	uint64_t user_us, system_us;
+	uint32_t max_rss_kb;
+};
+
 struct command {
 	struct obj obj;
+	uint32_t number; /* the agent's name for it; also its own, unless it was given one */
 	enum command_state state;
 	enum reason reason; /* the first one wins */
 	int exit;
@@ -231,6 +243,7 @@ struct command {
 	char *text;
 	struct bytelog *output[2]; /* stdout, stderr: made when first written or asked for */
 	struct timespec started, ended;
+	struct command_usage usage;
 	struct err *outcome;
 	struct command *prev, *next; /* in the queue of the instance */
 };
@@ -248,7 +261,10 @@ void command_begin(struct command *command);
 void command_end(struct command *command, enum command_state state, int exit, const char *message);
 /* Why it is going to end; the first reason stays. */
 void command_blame(struct command *command, enum reason reason);
-/* Ends those that wait and, through its carrier, the one that runs. */
+/* The program on the machine has ended, or could not be started. */
+void command_exited(struct command *command, const struct agent_link_exit *exit);
+uint64_t command_limit_ms(const struct command *command); /* command_timeout; 0: none */
+/* Ends those that wait and, through their carrier, those that run. */
 void command_end_all(struct instance *instance, enum command_state state, enum reason reason, int exit,
 		     const char *message);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "core/line.h"
 #include "core/market.h"
 #include "core/mem.h"
 #include "core/timefmt.h"
@@ -52,6 +53,7 @@ static void out_of_sight(struct instance *instance)
 	loop_cancel(&instance->limit);
 	loop_cancel(&instance->expiry);
 	loop_cancel(&instance->again);
+	line_drop(&instance->line);
 	instance->step = RENTAL_NONE;
 	DL_DELETE(golem->rentals, instance);
 	backend->live--;
@@ -541,6 +543,7 @@ void rental_hurry(struct instance *instance)
 
 void rental_forget(struct instance *instance)
 {
-	carrier_drop(instance);
+	plain_drop(instance);
+	line_drop(&instance->line);
 	out_of_sight(instance);
 }

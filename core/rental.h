@@ -1,6 +1,6 @@
 /*
  * The rental of one instance: agreement, activity, deploy, reset, and the winding up (rental.c, deploy.c), and how
- * its commands reach the machine (carrier.c). One request of the life cycle is under way at a time: instance->call.
+ * its commands reach the machine (carrier.c, plain.c, line.c). One request of the life cycle is under way at a time: instance->call.
  */
 #ifndef CORE_RENTAL_H
 #define CORE_RENTAL_H
@@ -41,15 +41,29 @@ void deploy_ready(struct instance *instance);
 void deploy_idle(struct instance *instance); /* nothing runs: the idle time begins */
 void rental_terminate(struct instance *instance);
 
-/* --- carrier.c: commands ------------------------------------------------------------------------------------ */
+/* The agent of the machine cannot be used, or not any more: commands go by plain requests, and `why` is told. */
+void deploy_without_agent(struct instance *instance, const char *why);
 
-/* Starts the next command, if one waits and the machine is free. */
+/* --- carrier.c: which way commands reach the machine ---------------------------------------------------------- */
+
+/* Starts the commands that wait: all of them where there is an agent, else the next one when the machine is free. */
 void carrier_next(struct instance *instance);
-/* The running command is to end; without an agent its machine has to be made anew for that. */
-void carrier_abort(struct instance *instance);
+bool carrier_is_busy(const struct instance *instance);
+/* A running command is to end; without an agent its machine has to be made anew for that. */
+void carrier_abort(struct command *command);
+/* Aborts all that run. */
+void carrier_abort_all(struct instance *instance);
+/* A command off the machine, whatever it runs by, the hold now the caller's; NULL when none is left. What it started
+ * there goes on until the machine is gone. */
+struct command *carrier_unload(struct instance *instance);
+
+/* --- plain.c: commands by plain requests, one at a time ------------------------------------------------------- */
+
+void plain_next(struct instance *instance);
+void plain_abort(struct instance *instance);
 /* Forgets the run; the command has been, or will be, ended by the caller. */
-void carrier_drop(struct instance *instance);
+void plain_drop(struct instance *instance);
 /* The machine was made anew: whatever ran is over. */
-void carrier_machine_gone(struct instance *instance);
+void plain_machine_gone(struct instance *instance);
 
 #endif

@@ -193,20 +193,44 @@ static void add_deploy(cJSON *script, const char *volumes)
 	cJSON_AddItemToArray(script, entry);
 }
 
-cJSON *script_deploy(const char *volumes, bool again, const char *setup, const struct script_place *place)
+static cJSON *setup_of(const char *setup, const struct script_place *place)
+{
+	cJSON *command = run_of(setup, strlen(setup), place);
+
+	add_capture(command, "atEnd", SCRIPT_LOG);
+	return command;
+}
+
+cJSON *script_deploy(const char *volumes, bool again, cJSON *agent, const char *setup,
+		     const struct script_place *place, enum script_stage stages[STAGES])
+{
+	cJSON *script = cJSON_CreateArray();
+	unsigned count = 0;
+
+	if (again) {
+		add_empty(script, "terminate");
+		stages[count++] = STAGE_TERMINATE;
+	}
+	add_deploy(script, volumes);
+	stages[count++] = STAGE_DEPLOY;
+	add_empty(script, "start");
+	stages[count++] = STAGE_START;
+	if (agent) {
+		cJSON_AddItemToArray(script, agent);
+		stages[count++] = STAGE_AGENT;
+	}
+	if (*setup) {
+		cJSON_AddItemToArray(script, setup_of(setup, place));
+		stages[count] = STAGE_SETUP;
+	}
+	return script;
+}
+
+cJSON *script_setup(const char *setup, const struct script_place *place)
 {
 	cJSON *script = cJSON_CreateArray();
 
-	if (again)
-		add_empty(script, "terminate");
-	add_deploy(script, volumes);
-	add_empty(script, "start");
-	if (*setup) {
-		cJSON *command = run_of(setup, strlen(setup), place);
-
-		add_capture(command, "atEnd", SCRIPT_LOG);
-		cJSON_AddItemToArray(script, command);
-	}
+	cJSON_AddItemToArray(script, setup_of(setup, place));
 	return script;
 }
 
@@ -218,10 +242,77 @@ cJSON *script_terminate(void)
 	return script;
 }
 
-const char *script_stage(bool again, int index)
+const char *script_stage_name(enum script_stage stage)
 {
-	static const char *const stages[] = {"terminate", "deploy", "start", "setup"};
+	static const char *const names[STAGES] = {"terminate", "deploy", "start", "agent", "setup"};
 
-	index += !again;
-	return index >= 0 && index < 4 ? stages[index] : "deploy";
+	return names[stage];
+}
+
+/* --- for the agent ------------------------------------------------------------------------------------------- */
+
+static char **texts_of(const cJSON *list, const char *before)
+{
+	char **texts = mem_alloc(((size_t)cJSON_GetArraySize(list) + 2) * sizeof(*texts));
+	size_t count = 0;
+	const cJSON *item;
+
+	if (before)
+		texts[count++] = mem_strdup(before);
+	cJSON_ArrayForEach (item, list)
+		texts[count++] = mem_strdup(item->valuestring);
+	return texts;
+}
+
+static char **environment_of(const char *env)
+{
+	JSON_AUTO cJSON *list = cJSON_CreateArray();
+
+	for (const char *line = env; *line;) {
+		size_t len = strcspn(line, "\n");
+
+		if (len && *line != '#' && strcspn(line, "=") < len)
+			add_text(list, line, len);
+		line += len + (line[len] == '\n');
+	}
+	return texts_of(list, NULL);
+}
+
+/* The agent runs a vector as it is, and gives a shell text to the shell whole as long as one argument holds it. */
+void script_program(struct script_program *program, const char *text, size_t len,
+		    const struct script_place *place)
+{
+	static const struct script_place nowhere = {"", ""};
+	JSON_AUTO cJSON *vector = vector_of(text, len);
+	JSON_AUTO cJSON *run = NULL;
+	JSON_AUTO cJSON *shell = NULL;
+
+	program->directory = mem_strdup(place->workdir);
+	program->environment = environment_of(place->env);
+	if (vector) {
+		program->argv = texts_of(vector, NULL);
+	} else if (len <= PIECE) {
+		shell = cJSON_CreateArray();
+		add_text(shell, "-c", 2);
+		add_text(shell, text, len);
+		program->argv = texts_of(shell, "/bin/sh");
+	} else {
+		run = run_of(text, len, &nowhere);
+		program->argv =
+			texts_of(cJSON_GetObjectItem(cJSON_GetObjectItem(run, "run"), "args"), "/bin/sh");
+	}
+}
+
+static void free_texts(char **texts)
+{
+	for (char **text = texts; text && *text; text++)
+		free(*text);
+	free(texts);
+}
+
+void script_program_free(struct script_program *program)
+{
+	free_texts(program->argv);
+	free_texts(program->environment);
+	free(program->directory);
 }

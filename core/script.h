@@ -24,11 +24,24 @@ int script_check(const char *text, size_t len, struct err *err);
 /* One run with captured and streamed output. `text`: for the shell, or a JSON array of strings: an argument vector.
  * The caller deletes. */
 cJSON *script_run(const char *text, size_t len, const struct script_place *place);
-/* deploy, start and, unless it is empty, the setup script in one batch; `again`: terminate before, for a fresh
- * machine under the same agreement (5.8). */
-cJSON *script_deploy(const char *volumes, bool again, const char *setup, const struct script_place *place);
+/* deploy, start, the delivery of the agent (`agent`, consumed; NULL: none) and, unless it is empty, the setup script in
+ * one batch; `again`: terminate before, for a fresh machine under the same agreement (5.8). `stages` gets what the
+ * commands of the batch are, for messages and for whoever looks for the result of one. */
+enum script_stage { STAGE_TERMINATE, STAGE_DEPLOY, STAGE_START, STAGE_AGENT, STAGE_SETUP, STAGES };
+cJSON *script_deploy(const char *volumes, bool again, cJSON *agent, const char *setup,
+		     const struct script_place *place, enum script_stage stages[STAGES]);
+/* The setup script alone. */
+cJSON *script_setup(const char *setup, const struct script_place *place);
 cJSON *script_terminate(void);
-/* What the entry of a deploy script at this index does, for messages. */
-const char *script_stage(bool again, int index);
+const char *script_stage_name(enum script_stage stage);
+
+/* A command as the agent starts it: argv, additions to the environment and the directory ("" for the agent's own). */
+struct script_program {
+	char **argv, **environment;
+	char *directory;
+};
+void script_program(struct script_program *program, const char *text, size_t len,
+		    const struct script_place *place);
+void script_program_free(struct script_program *program);
 
 #endif

@@ -174,6 +174,13 @@ static int check_env(const struct rule *rule, const char *value, struct err *err
 	return 0;
 }
 
+static int check_agent(const struct rule *rule, const char *value, struct err *err)
+{
+	if (strcmp(value, "auto") != 0 && strcmp(value, "no") != 0)
+		return err_set(err, EINVAL, "it is auto or no");
+	return 0;
+}
+
 static int check_script(const struct rule *rule, const char *value, struct err *err)
 {
 	return 0;
@@ -230,6 +237,9 @@ static const struct setting table[SETTINGS + 1] = {
 	[SET_ENV] = {"env", "", "Environment of the commands, one NAME=VALUE per line.", SETTING_BYTES},
 	[SET_WORKDIR] = {"workdir", "", "Working directory of the commands; the image's if empty.", 0},
 	[SET_RENT_TIMEOUT] = {"rent_timeout", "300", "Longest wait for an agreement.", 0},
+	[SET_AGENT] =
+		{"agent", "auto",
+		 "auto: commands go through an agent where the image can run it; no: by plain requests.", 0},
 	[SET_DEPLOY_TIMEOUT] = {"deploy_timeout", "300",
 				"Longest time from the agreement to a ready machine.", 0},
 	[SET_COMMAND_TIMEOUT] = {"command_timeout", "0", "Longest run of a command; 0 is without end.", 0},
@@ -264,6 +274,7 @@ static const struct rule rules[SETTINGS] = {
 	[SET_ENV] = {check_env},
 	[SET_WORKDIR] = {check_workdir},
 	[SET_RENT_TIMEOUT] = {check_duration},
+	[SET_AGENT] = {check_agent},
 	[SET_DEPLOY_TIMEOUT] = {check_duration},
 	[SET_COMMAND_TIMEOUT] = {check_duration},
 	[SET_IDLE_TIMEOUT] = {check_duration},

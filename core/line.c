@@ -1,0 +1,540 @@
+#include "core/line.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/agent/delivery.h"
+#include "core/agent/envelope.h"
+#include "core/agent/link.h"
+#include "core/batch.h"
+#include "core/mem.h"
+#include "core/rental.h"
+#include "core/script.h"
+
+enum {
+	/* Nothing can interrupt a call that is held by the agent: a kill behind it waits so long (reference/agent.md). */
+	HOLD_MS = 200,
+	QUIET_MS = 5, /* output that is followed by so much silence is answered */
+	/* After so much silence of all commands the calls are spaced, by a tenth of the silence, up to the bound. */
+	SILENCE_MS = 2000,
+	SPACING_MAX_MS = 1000,
+	BUSY_MS = 50, /* another request runs on the machine, for a moment */
+	BUSY_TRIES = 200,
+	QUIT_MS = 2000,
+	LEASE_S = 3600,
+	CALL_MAX = 1 << 20, /* bytes of messages in one call; yagna takes bodies of 2 MiB */
+	PART = 99996,       /* of base64 in one argument, at whole groups */
+	EXIT_NO_AGENT = 69,
+};
+static const uint64_t output_bound = (uint64_t)256 << 20;
+
+/* A command on the line: the agent's number for it, and the hold on it. */
+struct carried {
+	UT_hash_handle hh;
+	uint32_t id;
+	struct line *line;
+	struct command *command;
+	struct loop_timer *limit; /* command_timeout */
+};
+
+struct line {
+	struct instance *instance;
+	uint8_t token[AGENT_TOKEN_SIZE], session[AGENT_SESSION_SIZE];
+	char *name, *directory; /* directory NULL: not delivered */
+	enum delivery_outcome outcome;
+	bool octal; /* the second form */
+	char *why_not;
+	struct agent_link *link;
+	struct carried *carried;
+	struct batch *batch;
+	struct loop_timer *next; /* the pause between two calls */
+	uint64_t news_ms;
+	unsigned busy;
+	void (*told)(struct instance *instance);
+	void (*quitted)(struct instance *instance);
+	struct loop_timer *quit_limit;
+};
+
+static void call_agent(struct line *line);
+static void call_soon(struct line *line);
+
+static struct loop *loop_of(const struct line *line)
+{
+	return line->instance->obj.golem->loop;
+}
+
+/* --- what the agent tells ------------------------------------------------------------------------------------ */
+
+static struct carried *carried_of(struct line *line, uint32_t id)
+{
+	struct carried *carried;
+
+	HASH_FIND(hh, line->carried, &id, sizeof(id), carried);
+	return carried;
+}
+
+/* Takes the command off the line; the caller gets its hold. */
+static struct command *unload(struct line *line, struct carried *carried)
+{
+	struct command *command = carried->command;
+
+	loop_cancel(&carried->limit);
+	HASH_DEL(line->carried, carried);
+	free(carried);
+	return command;
+}
+
+struct command *line_unload(struct line *line)
+{
+	return line && line->carried ? unload(line, line->carried) : NULL;
+}
+
+static void heard_output(void *context, uint32_t id, int stream, const void *data, size_t len)
+{
+	struct line *line = context;
+	struct carried *carried = carried_of(line, id);
+
+	line->news_ms = loop_now_ms(loop_of(line));
+	if (!carried)
+		return;
+	bytelog_append(command_output(carried->command, stream - 1), data, len);
+	obj_changed(&carried->command->obj, ASPECT_OUTPUT);
+}
+
+static void heard_dropped(void *context, uint32_t id, int stream, uint64_t bytes)
+{
+	struct line *line = context;
+	struct carried *carried = carried_of(line, id);
+
+	if (carried)
+		bytelog_skip(command_output(carried->command, stream - 1), bytes);
+}
+
+static void heard_exit(void *context, uint32_t id, const struct agent_link_exit *exit)
+{
+	struct line *line = context;
+	struct carried *carried = carried_of(line, id);
+	struct instance *instance = line->instance;
+	struct command *command;
+
+	line->news_ms = loop_now_ms(loop_of(line));
+	if (!carried)
+		return;
+	command = unload(line, carried);
+	command_exited(command, exit);
+	obj_unref(&command->obj);
+	deploy_idle(instance);
+	carrier_next(instance);
+}
+
+static void heard_input_room(void *context, uint32_t id, size_t room, bool closed)
+{
+	/* Nothing is sent to stdin yet. */
+}
+
+static const struct agent_link_events agent_link_events = {heard_output, heard_dropped, heard_exit,
+							   heard_input_room};
+
+/* --- making and dropping -------------------------------------------------------------------------------------- */
+
+static void draw(void *bytes, size_t len)
+{
+	/* Never short for so few bytes, once the kernel has its entropy. */
+	if (getrandom(bytes, len, 0) != (ssize_t)len)
+		abort();
+}
+
+struct line *line_new(struct instance *instance)
+{
+	struct line *line = mem_alloc(sizeof(*line));
+	uint8_t name[6];
+
+	line->instance = instance;
+	draw(line->token, sizeof(line->token));
+	draw(line->session, sizeof(line->session));
+	draw(name, sizeof(name));
+	line->name = mem_printf(".golemfs-%02x%02x%02x%02x%02x%02x", name[0], name[1], name[2], name[3],
+				name[4], name[5]);
+	return line;
+}
+
+/* What the agent carried is lost with it. */
+static void lose_commands(struct line *line, const char *why)
+{
+	for (struct command *command; (command = line_unload(line));) {
+		command_blame(command, REASON_LOST);
+		command_end(command, COMMAND_FAILED, 255, why);
+		obj_unref(&command->obj);
+	}
+}
+
+void line_drop(struct line **slot)
+{
+	struct line *line = mem_move(slot);
+
+	if (!line)
+		return;
+	for (struct command *command; (command = line_unload(line));)
+		obj_unref(&command->obj);
+	batch_drop(&line->batch);
+	loop_cancel(&line->next);
+	loop_cancel(&line->quit_limit);
+	agent_link_free(line->link);
+	free(line->name);
+	free(line->directory);
+	free(line->why_not);
+	free(line);
+}
+
+/* --- delivery -------------------------------------------------------------------------------------------------- */
+
+/* {"run":…} of a program with both outputs captured as text. */
+static cJSON *run_of(const char *program, char *const *arguments, size_t count)
+{
+	static const char *const streams[] = {"stdout", "stderr"};
+	cJSON *command = cJSON_CreateObject(), *run = cJSON_AddObjectToObject(command, "run"), *args,
+	      *capture;
+
+	cJSON_AddStringToObject(run, "entry_point", program);
+	args = cJSON_AddArrayToObject(run, "args");
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(args, cJSON_CreateString(arguments[i]));
+	capture = cJSON_AddObjectToObject(run, "capture");
+	for (unsigned i = 0; i < 2; i++) {
+		cJSON *end = cJSON_AddObjectToObject(cJSON_AddObjectToObject(capture, streams[i]), "atEnd");
+
+		cJSON_AddStringToObject(end, "format", "str");
+	}
+	return command;
+}
+
+cJSON *line_delivery(struct line *line)
+{
+	struct delivery delivery = {
+		.token = line->token, .name = line->name, .lease_s = LEASE_S, .octal = line->octal};
+	char **arguments;
+	size_t count = 0;
+	cJSON *run;
+
+	if (!delivery_available())
+		return NULL;
+	arguments = delivery_arguments(&delivery);
+	while (arguments[count])
+		count++;
+	run = run_of("/bin/sh", arguments, count);
+	delivery_free(arguments);
+	return run;
+}
+
+static void tell(struct line *line, const char *why_not)
+{
+	void (*told)(struct instance *) = mem_move(&line->told);
+
+	line->why_not = why_not ? mem_strdup(why_not) : NULL;
+	if (told)
+		told(line->instance);
+}
+
+static void delivery_finished(void *context, const struct yagna_result *results, unsigned count)
+{
+	struct line *line = context;
+
+	line->batch = NULL;
+	line_delivered(line, &results[count - 1]);
+	line_begin(line, line->told);
+}
+
+static void delivery_refused(void *context, const struct yagna_failure *failure)
+{
+	struct line *line = context;
+
+	line->batch = NULL;
+	tell(line, failure->err.text);
+}
+
+static void delivery_lost(void *context, const char *why)
+{
+	struct line *line = context;
+
+	line->batch = NULL;
+	rental_lost(line->instance, why);
+}
+
+static void deliver_in_octal(struct line *line)
+{
+	static const struct batch_events events = {NULL, delivery_finished, delivery_refused, delivery_lost};
+	cJSON *script = cJSON_CreateArray();
+
+	line->octal = true;
+	cJSON_AddItemToArray(script, line_delivery(line));
+	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
+				script, 0, &events, line);
+	cJSON_Delete(script);
+}
+
+void line_delivered(struct line *line, const struct yagna_result *result)
+{
+	line->outcome = DELIVERY_NO_PLACE;
+	if (result && result->ok)
+		line->outcome = delivery_read(result->out.data, result->out.len, &line->directory);
+}
+
+void line_begin(struct line *line, void (*told)(struct instance *instance))
+{
+	line->told = told;
+	if (line->outcome == DELIVERY_NO_BASE64 && !line->octal) {
+		deliver_in_octal(line);
+		return;
+	}
+	if (line->outcome == DELIVERY_DONE && line->directory)
+		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+	tell(line,
+	     line->link ? NULL : "the image has no shell that could unpack the agent, or no place for it");
+}
+
+bool line_is_open(const struct line *line)
+{
+	return line && line->link;
+}
+
+const char *line_why_not(const struct line *line)
+{
+	return line->why_not ? line->why_not : "golemfs was built without an agent";
+}
+
+/* --- calls ----------------------------------------------------------------------------------------------------- */
+
+static bool has_something_to_ask(const struct line *line)
+{
+	return agent_link_has_orders(line->link) || agent_link_commands(line->link);
+}
+
+static void next_is_due(void *context)
+{
+	struct line *line = context;
+
+	line->next = NULL;
+	call_agent(line);
+}
+
+static void call_after(struct line *line, uint64_t ms)
+{
+	loop_cancel(&line->next);
+	line->next = loop_after(loop_of(line), ms, next_is_due, line);
+}
+
+/* Something is to be said: at once, unless a call is under way, whose end goes on with it. */
+static void call_soon(struct line *line)
+{
+	if (!line->batch && line->link)
+		call_after(line, 0);
+}
+
+/* How long the next call may wait: not at all while there is news, ever longer in silence. */
+static uint64_t spacing(const struct line *line)
+{
+	uint64_t silence = loop_now_ms(loop_of(line)) - line->news_ms, ms;
+
+	if (silence < SILENCE_MS || agent_link_has_orders(line->link))
+		return 0;
+	ms = (silence - SILENCE_MS) / 10;
+	return ms < SPACING_MAX_MS ? ms : SPACING_MAX_MS;
+}
+
+static void quit_over(struct line *line)
+{
+	void (*quitted)(struct instance *) = mem_move(&line->quitted);
+
+	loop_cancel(&line->quit_limit);
+	if (quitted)
+		quitted(line->instance);
+}
+
+static void call_answered(struct line *line)
+{
+	line->busy = 0;
+	if (line->quitted && !agent_link_has_orders(line->link))
+		quit_over(line);
+	else if (!line->batch && !line->next && has_something_to_ask(line))
+		call_after(line, spacing(line));
+}
+
+/* The agent does not answer on its machine, which is there: what it carried is lost with it. */
+static void agent_gone(struct line *line, const char *why)
+{
+	struct instance *instance = line->instance;
+
+	agent_link_free(line->link);
+	line->link = NULL;
+	line->why_not = mem_strdup(why);
+	lose_commands(line, why);
+	if (line->quitted)
+		quit_over(line);
+	else
+		deploy_without_agent(instance, why);
+}
+
+static void call_failed(struct line *line, const struct yagna_result *result)
+{
+	if (strstr(result->message, "Busy") && line->busy++ < BUSY_TRIES)
+		call_after(line, BUSY_MS);
+	else if (result->exit_code == EXIT_NO_AGENT)
+		agent_gone(line, "the agent on the machine has died");
+	else
+		agent_gone(line, *result->message ? result->message : "the agent cannot be called");
+}
+
+static void call_finished(void *context, const struct yagna_result *results, unsigned count)
+{
+	struct line *line = context;
+	const struct yagna_result *result = &results[count - 1];
+	BUF_AUTO struct buf messages = {0};
+	BUF_AUTO struct buf why = {0};
+	size_t used;
+
+	line->batch = NULL;
+	if (!result->ok)
+		call_failed(line, result);
+	else if (envelope_read(&messages, result->out.data, result->out.len) < 0 ||
+		 agent_link_receive(line->link, messages.data, messages.len, &used, &why) < 0)
+		agent_gone(line, why.len ? buf_text(&why) : "the agent's answer cannot be read");
+	else
+		call_answered(line);
+}
+
+static void call_refused(void *context, const struct yagna_failure *failure)
+{
+	struct line *line = context;
+
+	line->batch = NULL;
+	/* What was asked is asked again with the next call, and done once: the serials see to that. */
+	if (failure->err.code == EHOSTUNREACH || failure->unsure || line->busy++ < BUSY_TRIES)
+		call_after(line, SPACING_MAX_MS);
+	else
+		agent_gone(line, failure->err.text);
+}
+
+static void call_lost(void *context, const char *why)
+{
+	struct line *line = context;
+
+	line->batch = NULL;
+	rental_lost(line->instance, why);
+}
+
+static char **call_arguments(struct line *line, size_t *count)
+{
+	BUF_AUTO struct buf messages = {0};
+	BUF_AUTO struct buf text = {0};
+	BUF_AUTO struct buf session = {0};
+	char **arguments;
+
+	agent_link_compose_call(line->link, &messages, CALL_MAX, HOLD_MS, QUIET_MS);
+	envelope_base64(&text, messages.data, messages.len);
+	for (unsigned i = 0; i < AGENT_SESSION_SIZE; i++)
+		buf_printf(&session, "%02x", line->session[i]);
+	arguments = mem_alloc((text.len / PART + 5) * sizeof(*arguments));
+	arguments[0] = mem_strdup("call");
+	arguments[1] = mem_strdup(line->directory);
+	arguments[2] = buf_take(&session);
+	*count = 3;
+	for (size_t at = 0; at < text.len; at += PART)
+		arguments[(*count)++] = mem_printf("%.*s", (int)(text.len - at < PART ? text.len - at : PART),
+						   text.data + at);
+	return arguments;
+}
+
+static void call_agent(struct line *line)
+{
+	static const struct batch_events events = {NULL, call_finished, call_refused, call_lost};
+	MEM_AUTO char *program = mem_printf("%s/agent", line->directory);
+	cJSON *script = cJSON_CreateArray();
+	size_t count;
+	char **arguments = call_arguments(line, &count);
+
+	loop_cancel(&line->next);
+	cJSON_AddItemToArray(script, run_of(program, arguments, count));
+	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
+				script, 0, &events, line);
+	cJSON_Delete(script);
+	delivery_free(arguments);
+}
+
+/* --- commands -------------------------------------------------------------------------------------------------- */
+
+static void timed_out(void *context)
+{
+	struct carried *carried = context;
+
+	carried->limit = NULL;
+	command_blame(carried->command, REASON_TIMEOUT);
+	carrier_abort(carried->command);
+}
+
+static void load(struct line *line, struct command *command)
+{
+	struct carried *carried = mem_alloc(sizeof(*carried));
+	uint64_t limit = command_limit_ms(command);
+
+	carried->id = command->number;
+	carried->line = line;
+	carried->command = command;
+	obj_ref(&command->obj);
+	HASH_ADD(hh, line->carried, id, sizeof(carried->id), carried);
+	if (limit)
+		carried->limit = loop_after(loop_of(line), limit, timed_out, carried);
+}
+
+int line_start(struct line *line, struct command *command)
+{
+	struct script_program text;
+	struct agent_link_program program = {.output_bound = output_bound};
+	int error;
+	struct script_place place = {instance_text(line->instance, SET_ENV),
+				     instance_text(line->instance, SET_WORKDIR)};
+
+	script_program(&text, command->text, command->len, &place);
+	program.directory = text.directory;
+	program.argv = text.argv;
+	program.environment = text.environment;
+	error = agent_link_start(line->link, command->number, &program);
+	script_program_free(&text);
+	if (error)
+		return error;
+	load(line, command);
+	line->news_ms = loop_now_ms(loop_of(line));
+	call_soon(line);
+	return 0;
+}
+
+void line_kill(struct line *line, struct command *command, int signum, unsigned grace_ms)
+{
+	if (!carried_of(line, command->number))
+		return;
+	agent_link_kill(line->link, command->number, signum, grace_ms);
+	line->news_ms = loop_now_ms(loop_of(line));
+	call_soon(line);
+}
+
+unsigned line_running(const struct line *line)
+{
+	return line ? HASH_COUNT(line->carried) : 0;
+}
+
+static void quit_too_long(void *context)
+{
+	struct line *line = context;
+
+	line->quit_limit = NULL;
+	quit_over(line);
+}
+
+void line_quit(struct line *line, void (*done)(struct instance *instance))
+{
+	line->quitted = done;
+	line->quit_limit = loop_after(loop_of(line), QUIT_MS, quit_too_long, line);
+	agent_link_quit(line->link);
+	call_soon(line);
+}

@@ -1,0 +1,42 @@
+/*
+ * The line to the agent inside an instance (docs/agent-protocol.md): its delivery, the link, and the requests that
+ * carry it.
+ *
+ * An instance has a line from its first deploy on, a new one for each machine that is made. It carries commands once
+ * the delivery has told where the agent is; where it cannot run, line_is_open() stays false, line_why_not() says why, and
+ * commands go by plain requests (carrier.c).
+ */
+#ifndef CORE_LINE_H
+#define CORE_LINE_H
+
+#include "core/model.h"
+#include "core/yagna.h"
+
+struct line;
+
+/* For the machine that is about to be made. */
+struct line *line_new(struct instance *instance);
+/* Forgets the agent without a word; the commands are to be unloaded before. Takes NULL, sets NULL. */
+void line_drop(struct line **line);
+
+/* The run that delivers the agent, for a script; NULL where golemfs has none. The caller owns it. */
+cJSON *line_delivery(struct line *line);
+/* What that run has printed, or NULL when it failed. */
+void line_delivered(struct line *line, const struct yagna_result *result);
+/* Nothing else runs on the machine: the line opens, after sending the other form of the delivery where the image needs
+ * it. `told` is called once, perhaps at once, when the line is open or cannot be. */
+void line_begin(struct line *line, void (*told)(struct instance *instance));
+bool line_is_open(const struct line *line); /* takes NULL */
+const char *line_why_not(const struct line *line);
+
+/* Starts the command beside those that run. 0, or E2BIG. */
+int line_start(struct line *line, struct command *command);
+/* To the command's process group; SIGKILL follows after grace_ms, 0: it does not. */
+void line_kill(struct line *line, struct command *command, int signum, unsigned grace_ms);
+unsigned line_running(const struct line *line); /* takes NULL */
+/* A command off the line, the hold on it now the caller's; NULL when none is left. Takes NULL. */
+struct command *line_unload(struct line *line);
+/* The agent is told to end what it started and itself, then `done`, after 2 s at the latest. */
+void line_quit(struct line *line, void (*done)(struct instance *instance));
+
+#endif
