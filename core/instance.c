@@ -263,7 +263,8 @@ void instance_destroy(struct instance *instance, struct order *order)
 	obj_ref(&instance->obj);
 	instance_stop_for(instance, REASON_INSTANCE);
 	instance->obj.cancels++;
-	while ((child = obj_first(&instance->obj))) /* they hold their parent, which would hold them for ever */
+	while ((child = obj_first(
+			&instance->obj))) /* they hold their parent, which would hold them for ever */
 		obj_remove(child);
 	obj_remove(&instance->obj);
 	order_accept(order, NULL);
