@@ -22,6 +22,8 @@ struct adoption {
 	unsigned pass;
 	uint64_t last;                  /* entries up to this number have had their turn in this pass */
 	uint64_t entry, activity_entry; /* of the present agreement */
+	uint64_t *doubts;               /* not an earlier run's entries but these */
+	unsigned doubt_count;
 	char *activity;
 	struct price price;
 	unsigned threads;
@@ -368,14 +370,22 @@ static bool in_use(struct adoption *adoption, const struct journal_entry *entry)
 	return entry->kind == JOURNAL_DEMAND && entry->number > adoption->golem->adopt_before;
 }
 
-static void finish(struct adoption *adoption)
+static bool concerned(struct adoption *adoption, const struct journal_entry *entry)
 {
-	struct golem *golem = adoption->golem;
-	void (*done)(struct golem *) = adoption->done;
+	if (!adoption->doubts)
+		return entry->number <= adoption->golem->adopt_before && !in_use(adoption, entry);
+	for (unsigned i = 0; i < adoption->doubt_count; i++)
+		if (adoption->doubts[i] == entry->number)
+			return true;
+	return false;
+}
 
+/* Descriptions of backends that were not taken up, and what has lost its agreement. */
+static void sweep(struct golem *golem)
+{
 	const struct journal_entry *entry = journal_first(golem->journal);
 
-	while (entry) { /* descriptions of backends that were not taken up, and what has lost its agreement */
+	while (entry) {
 		const struct journal_entry *after = journal_next(golem->journal, entry);
 		struct obj *obj =
 			entry->kind == JOURNAL_BACKEND ? obj_find(&golem->obj, fact(entry, "name")) : NULL;
@@ -384,7 +394,19 @@ static void finish(struct adoption *adoption)
 			journal_gone(golem->journal, entry->number);
 		entry = after;
 	}
+}
+
+static void begin_doubts(struct golem *golem);
+
+static void finish(struct adoption *adoption)
+{
+	struct golem *golem = adoption->golem;
+	void (*done)(struct golem *) = adoption->done;
+
+	if (!adoption->doubts)
+		sweep(golem);
 	adopt_end(golem);
+	begin_doubts(golem);
 	done(golem);
 }
 
@@ -406,7 +428,7 @@ static void next(void *context)
 		for (entry = journal_first(adoption->golem->journal); entry;
 		     entry = journal_next(adoption->golem->journal, entry)) {
 			if (entry->kind != passes[adoption->pass].kind || entry->number <= adoption->last ||
-			    entry->number > adoption->golem->adopt_before || in_use(adoption, entry))
+			    !concerned(adoption, entry))
 				continue;
 			adoption->last = adoption->entry = entry->number;
 			adoption->activity_entry = 0;
@@ -432,6 +454,34 @@ void adopt_begin(struct golem *golem, void (*done)(struct golem *golem))
 	next(adoption);
 }
 
+static void doubts_settled(struct golem *golem)
+{
+	golem_look(golem);
+}
+
+static void begin_doubts(struct golem *golem)
+{
+	struct adoption *adoption;
+
+	if (golem->adoption || !golem->doubt_count)
+		return;
+	adoption = mem_alloc(sizeof(*adoption));
+	golem->adoption = adoption;
+	adoption->golem = golem;
+	adoption->done = doubts_settled;
+	adoption->doubts = mem_move(&golem->doubts);
+	adoption->doubt_count = golem->doubt_count;
+	golem->doubt_count = 0;
+	adoption->pause = loop_after(golem->loop, 0, next, adoption);
+}
+
+void adopt_doubt(struct golem *golem, uint64_t entry)
+{
+	golem->doubts = mem_resize(golem->doubts, (golem->doubt_count + 1) * sizeof(*golem->doubts));
+	golem->doubts[golem->doubt_count++] = entry;
+	begin_doubts(golem);
+}
+
 void adopt_end(struct golem *golem)
 {
 	struct adoption *adoption = mem_move(&golem->adoption);
@@ -440,6 +490,7 @@ void adopt_end(struct golem *golem)
 		return;
 	yagna_cancel(&adoption->call);
 	loop_cancel(&adoption->pause);
+	free(adoption->doubts);
 	free(adoption->activity);
 	free(adoption->provider_name);
 	free(adoption);

@@ -143,6 +143,7 @@ void golem_free(struct golem *golem)
 
 	loop_cancel(&golem->left_timer);
 	adopt_end(golem);
+	free(mem_move(&golem->doubts));
 	connect_end(golem);
 	golem->left = NULL;
 	golem->leaving = true;

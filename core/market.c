@@ -120,6 +120,15 @@ static void tell_budget(struct market *market)
 	payment_set_budget(market->golem->payment, market->allocation, &amount);
 }
 
+/* A request that failed; if it may have been carried out all the same, what it made is looked for and ended. */
+static void not_made(struct market *market, const struct yagna_failure *failure, uint64_t entry)
+{
+	if (failure->unsure)
+		adopt_doubt(market->golem, entry);
+	else
+		journal_gone(market->golem->journal, entry);
+}
+
 static void got_allocation(void *context, const struct yagna_failure *failure,
 			   const struct yagna_allocation *allocation)
 {
@@ -128,8 +137,7 @@ static void got_allocation(void *context, const struct yagna_failure *failure,
 
 	market->call = NULL;
 	if (failure) {
-		if (!failure->unsure) /* else adoption finds out at the next start */
-			journal_gone(market->golem->journal, market->allocation_entry);
+		not_made(market, failure, market->allocation_entry);
 		market->allocation_entry = 0;
 		fail(market, &failure->err);
 		return;
@@ -203,8 +211,7 @@ static void got_demand(void *context, const struct yagna_failure *failure, const
 
 	market->call = NULL;
 	if (failure) {
-		if (!failure->unsure)
-			journal_gone(market->golem->journal, market->demand_entry);
+		not_made(market, failure, market->demand_entry);
 		market->demand_entry = 0;
 		if (market->published && !market->closed) /* a republishing: goes on by itself */
 			market->retry = loop_after(market->golem->loop, RETRY_MS, retry_publish, market);

@@ -95,6 +95,8 @@ struct golem {
 	bool adopted; /* what an earlier run left has been dealt with */
 	struct adoption *adoption;
 	uint64_t adopt_before; /* entries of the journal up to this number are an earlier run's */
+	uint64_t *doubts;      /* entries of this run of which nobody knows whether yagna carried them out */
+	unsigned doubt_count;
 
 	struct gone *gone;        /* cost of backends whose directory is gone */
 	struct pending *pending;  /* verbs that came before it was known whether yagna answers */
@@ -120,6 +122,9 @@ void backend_do_pending(struct golem *golem);
 /* adopt.c: called once yagna answers for the first time; `done` when everything is dealt with. */
 void adopt_begin(struct golem *golem, void (*done)(struct golem *golem));
 void adopt_end(struct golem *golem);
+/* An entry of this run whose request may have been carried out, though its answer was lost: what it made is looked
+ * for, recognised by the facts, and ended. */
+void adopt_doubt(struct golem *golem, uint64_t entry);
 /* The session of an earlier run, if the journal names one; else a new one. The caller frees. */
 char *adopt_session(struct golem *golem);
 
