@@ -297,6 +297,11 @@ static void explain(const struct http_call *call, struct http_response *response
 		code = EHOSTUNREACH;
 		response->sent = false;
 	}
+	if (code == EINVAL &&
+	    was_connected(call)) { /* curl calls an answer that is no HTTP an unknown protocol */
+		code = EIO;
+		response->sent = true;
+	}
 	if (call->too_large)
 		err_set(&response->err, EIO, "the answer of %s is larger than %zu bytes", call->peer,
 			call->head > MAX_HEAD ? (size_t)MAX_HEAD : call->max_body);
