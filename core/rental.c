@@ -283,7 +283,8 @@ static void confirmed(void *context, const struct yagna_failure *failure)
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	if (failure && !failure->unsure) {
+	/* 410: it has been confirmed before; a request that lost its connection is sent again by the transport */
+	if (failure && !failure->unsure && failure->status != 410) {
 		refused(instance, failure->err.text);
 		return;
 	}
