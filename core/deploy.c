@@ -303,32 +303,58 @@ static void send_batch(struct instance *instance, bool again)
 
 static void create(void *context);
 
+static void have_activity(struct instance *instance, const char *activity)
+{
+	replace(&instance->activity, activity);
+	payment_activity(instance->account, activity, &instance->activity_asked);
+	if (instance->ending) { /* it was waited for, to be destroyed and not left half made */
+		deploy_wind_up(instance);
+		return;
+	}
+	journal_confirm(instance->obj.golem->journal, instance->activity_entry, activity);
+	obj_event(&instance->obj, "activityCreated", about(instance, NULL));
+	send_batch(instance, false);
+}
+
+static void no_activity(struct instance *instance, const char *why)
+{
+	if (instance->ending)
+		deploy_wind_up(instance);
+	else if (++instance->tries < CREATE_TRIES)
+		instance->again = loop_after(instance->obj.golem->loop, 500, create, instance);
+	else
+		failed(instance, "activityInitError", "activity", why, NULL);
+}
+
+/* The answer was lost. A second activity beside it would only be refused after a minute (5.2). */
+static void looked_for_activity(void *context, const struct yagna_failure *failure, const char *const *ids,
+				unsigned count)
+{
+	struct instance *instance = context;
+
+	instance->call = NULL;
+	if (!failure && count)
+		have_activity(instance, ids[count - 1]);
+	else
+		no_activity(instance, failure ? failure->err.text : "yagna's answer was lost");
+}
+
 static void activity_answered(void *context, const struct yagna_failure *failure, const char *activity)
 {
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	if (instance->ending) { /* it was waited for, to be destroyed and not left half made */
-		replace(&instance->activity, activity);
-		if (activity)
-			payment_activity(instance->account, activity, &instance->activity_asked);
-		deploy_wind_up(instance);
-		return;
+	if (!failure)
+		have_activity(instance, activity);
+	else if (maybe_carried_out(failure))
+		instance->call = yagna_list_activities(yagna_of(instance), instance->agreement,
+						       looked_for_activity, instance);
+	else if (failure->status == 408 || failure->err.code == EHOSTUNREACH)
+		no_activity(instance, failure->err.text);
+	else {
+		instance->tries = CREATE_TRIES;
+		no_activity(instance, failure->err.text);
 	}
-	if (failure && (failure->status == 408 || failure->err.code == EHOSTUNREACH) &&
-	    ++instance->tries < CREATE_TRIES) {
-		instance->again = loop_after(instance->obj.golem->loop, 500, create, instance);
-		return;
-	}
-	if (failure) {
-		failed(instance, "activityInitError", "activity", failure->err.text, NULL);
-		return;
-	}
-	replace(&instance->activity, activity);
-	journal_confirm(instance->obj.golem->journal, instance->activity_entry, activity);
-	payment_activity(instance->account, activity, &instance->activity_asked);
-	obj_event(&instance->obj, "activityCreated", about(instance, NULL));
-	send_batch(instance, false);
 }
 
 static void create(void *context)

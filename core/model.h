@@ -57,6 +57,13 @@ struct yagna_call;
 struct backend;
 struct price;
 
+/* No clear refusal by yagna: what was asked for may exist, and has to be looked for. */
+static inline bool maybe_carried_out(const struct yagna_failure *failure)
+{
+	return failure->unsure || (failure->status < 400 && failure->err.code != EHOSTUNREACH &&
+				   failure->err.code != EKEYREJECTED);
+}
+
 /* --- the root ---------------------------------------------------------------------------------------------- */
 
 enum link { LINK_ASKING, LINK_UP, LINK_AWAY, LINK_NO_KEY, LINK_REFUSED };

@@ -12,6 +12,7 @@
 enum {
 	AGREEMENT_VALID_S = 3600, /* for its approval; as golem-js */
 	APPROVAL_POLL_S = 15,
+	APPROVAL_TRIES = 4,
 	TERMINATE_TRIES = 8,
 	PAY_MS = 60000, /* an invoice usually comes within seconds of the end, slow providers take longer */
 	PAY_LEAVING_MS = 4000,
@@ -228,6 +229,7 @@ static void cancelled(void *context, const struct yagna_failure *failure)
 
 static void approval_answered(void *context, const struct yagna_failure *failure,
 			      enum yagna_approval approval);
+static void cancel_agreement(struct instance *instance);
 
 static void wait_approval(void *context)
 {
@@ -259,10 +261,10 @@ static void approval_answered(void *context, const struct yagna_failure *failure
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	if (failure && (failure->err.code == EHOSTUNREACH || failure->status >= 500)) {
-		instance->again = loop_after(instance->obj.golem->loop, 1000, wait_approval, instance);
-	} else if (failure) { /* the provider may have approved it all the same */
-		rental_end(instance, INSTANCE_ERROR, &failure->err);
+	if (failure && ++instance->tries < APPROVAL_TRIES) {
+		instance->again = loop_after(instance->obj.golem->loop, 500, wait_approval, instance);
+	} else if (failure) { /* it may be approved all the same */
+		cancel_agreement(instance);
 	} else if (approval == YAGNA_PENDING) {
 		wait_approval(instance);
 	} else if (approval == YAGNA_APPROVED) {
@@ -283,13 +285,11 @@ static void confirmed(void *context, const struct yagna_failure *failure)
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	/* 410: it has been confirmed before; a request that lost its connection is sent again by the transport */
-	if (failure && !failure->unsure && failure->status != 410) {
-		refused(instance, failure->err.text);
-		return;
-	}
 	instance->step = RENTAL_APPROVING;
-	if (instance->ending)
+	instance->tries = 0;
+	/* 410: confirmed before; a request that lost its connection is sent again by the transport. After any other
+	 * refusal the provider may have heard of it all the same. */
+	if (instance->ending || (failure && !failure->unsure && failure->status != 410))
 		cancel_agreement(instance);
 	else
 		wait_approval(instance);
@@ -388,11 +388,15 @@ static void terminated(void *context, const struct yagna_failure *failure)
 	struct instance *instance = context;
 
 	instance->call = NULL;
-	if (failure && failure->err.code != EKEYREJECTED && failure->status != 404 &&
-	    ++instance->tries < TERMINATE_TRIES) {
+	if (failure && (failure->status == 0 || failure->status >= 500) &&
+	    failure->err.code != EKEYREJECTED && ++instance->tries < TERMINATE_TRIES) {
 		uint64_t pause = 250u << instance->tries;
 
 		instance->again = loop_after(instance->obj.golem->loop, pause, terminate_again, instance);
+		return;
+	}
+	if (!instance->ending) { /* one whose approval nobody could tell */
+		elsewhere(instance, OFFER_FAILED, "agreement: yagna could not say what became of it");
 		return;
 	}
 	obj_event(&instance->obj, "agreementTerminated",

@@ -91,10 +91,11 @@ static size_t piece_len(const char *text, size_t len)
 }
 
 /* The outer shell only waits, so that a death by a signal is counted by somebody who knows the signal; its own
- * standard error is elsewhere meanwhile, because shells report such a death there. */
+ * standard error is elsewhere meanwhile, because shells report such a death there. The command gets its own back in
+ * a subshell: dash undoes the redirections of a simple command only after it has reported. */
 static const char guard[] = "exec 3>&2 2>/dev/null\n";
 
-/* sh -c '…sh -c '\''eval "shift N;$1$2…"'\'' sh "$@"' sh PIECE…: the text keeps its line numbers and sees no arguments. */
+/* sh -c '…(exec sh -c '\''eval "shift N;$1$2…"'\'' sh "$@"' sh PIECE…: the text keeps its line numbers and sees no arguments. */
 static void add_shell_args(cJSON *args, const char *text, size_t len, struct buf *script)
 {
 	cJSON *pieces = cJSON_CreateArray(), *piece;
@@ -108,10 +109,10 @@ static void add_shell_args(cJSON *args, const char *text, size_t len, struct buf
 		len -= cut;
 		count++;
 	}
-	buf_printf(script, "/bin/sh -c 'eval \"shift %u;", count);
+	buf_printf(script, "(exec /bin/sh -c 'eval \"shift %u;", count);
 	for (unsigned i = 1; i <= count; i++)
 		buf_printf(script, "${%u}", i);
-	buf_adds(script, "\"' sh \"$@\" 2>&3 3>&-\nexit $?");
+	buf_adds(script, "\"' sh \"$@\" 2>&3 3>&-)\nexit $?");
 	cJSON_AddItemToArray(args, cJSON_CreateString(buf_text(script)));
 	cJSON_AddItemToArray(args, cJSON_CreateString("sh"));
 	while ((piece = cJSON_DetachItemFromArray(pieces, 0)))
