@@ -108,6 +108,7 @@ static struct backend *backend_again(struct golem *golem, const char *name)
 	}
 	account = connect_account(golem, backend, NULL);
 	if (!account) {
+		pool_close(backend);
 		obj_remove(&backend->obj);
 		return NULL;
 	}

@@ -125,6 +125,7 @@ struct backend *backend_create(struct golem *golem, const char *name, const stru
 	obj_init(&backend->obj, &class, OBJ_BACKEND, golem, root, name);
 	backend->obj.events = bytelog_new(root_spill_dir(golem), BACKEND_EVENTS_IN_MEMORY, 0);
 	obj_enlist(&backend->obj);
+	pool_new(backend);
 	obj_unref(&backend->obj); /* the listing holds it */
 	return backend;
 }
@@ -312,6 +313,7 @@ void backend_published(struct backend *backend, const struct err *why)
 
 		backend_enter(backend, BACKEND_ERROR, &kept);
 		market_close(backend->market);
+		pool_end(backend, REASON_BACKEND, kept.text);
 		end_instances(backend, REASON_BACKEND, &kept);
 		answer_start(backend, &kept);
 		backend_look(backend);
@@ -337,6 +339,7 @@ void backend_stop_for(struct backend *backend, enum reason reason)
 	}
 	if (backend->market)
 		market_close(backend->market);
+	pool_end(backend, REASON_BACKEND, NULL);
 	end_instances(backend, REASON_BACKEND, NULL);
 	backend_look(backend);
 }
@@ -429,11 +432,12 @@ void backend_abort(struct backend *backend, struct order *order)
 {
 	obj_ref(&backend->obj);
 	scan_end(backend);
+	pool_end(backend, REASON_BACKEND, NULL);
 	if (backend->state == BACKEND_STARTING)
 		backend_stop_for(backend, REASON_USER);
 	else
 		for (struct obj *child = obj_first(&backend->obj); child; child = obj_next(child))
-			obj_abort(child);
+			instance_abort_for(instance_of(child), REASON_BACKEND);
 	order_accept(order, NULL);
 	obj_unref(&backend->obj);
 }
@@ -459,6 +463,7 @@ void backend_destroy(struct backend *backend, struct order *order)
 	backend_stop_for(backend, REASON_BACKEND);
 	while ((child = obj_first(&backend->obj)))
 		instance_destroy(instance_of(child), NULL);
+	pool_close(backend);
 	backend->obj.cancels++;
 	obj_remove(&backend->obj);
 	order_accept(order, NULL);

@@ -42,21 +42,33 @@ bool carrier_is_busy(const struct instance *instance)
 
 void carrier_abort(struct command *command)
 {
-	struct instance *instance = instance_of_command(command);
+	struct instance *instance = command->instance;
 
 	if (command == instance->running)
 		plain_abort(instance);
 	else
 		line_kill(instance->line, command, SIGTERM, GRACE_MS);
+	line_kill(instance->line, command, SIGCONT, 0); /* a stopped one takes no other signal before */
 }
 
-void carrier_abort_all(struct instance *instance)
+bool carrier_signal(struct command *command, int signum)
 {
-	struct obj *child;
+	if (command == command->instance->running)
+		return false;
+	line_kill(command->instance->line, command, signum, 0);
+	return true;
+}
 
-	for (child = obj_first(&instance->obj); child; child = obj_next(child))
-		if (command_of(child)->state == COMMAND_RUNNING)
-			command_abort(command_of(child), NULL);
+static void abort_one(struct command *command, void *reason)
+{
+	command_abort_for(command, *(enum reason *)reason);
+}
+
+void carrier_abort_all(struct instance *instance, enum reason reason)
+{
+	line_each(instance->line, abort_one, &reason);
+	if (instance->running)
+		command_abort_for(instance->running, reason);
 }
 
 struct command *carrier_unload(struct instance *instance)

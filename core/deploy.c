@@ -428,6 +428,7 @@ void deploy_idle(struct instance *instance)
 {
 	uint64_t limit = setting_ms(instance_text(instance, SET_IDLE_TIMEOUT));
 
+	pool_look(backend_of_instance(instance));
 	loop_cancel(&instance->limit);
 	if (limit && instance->step == RENTAL_READY && !carrier_is_busy(instance) && !instance->queue)
 		instance->limit = loop_after(instance->obj.golem->loop, limit, idle_too_long, instance);

@@ -132,6 +132,8 @@ static void remove_below(struct obj *obj)
 			command_end_all(instance_of(child), COMMAND_ABORTED, REASON_BACKEND, 137,
 					"golemfs is leaving");
 		remove_below(child);
+		if (child->kind == OBJ_BACKEND)
+			pool_close(backend_of(child));
 		obj_remove(child);
 		obj_unref(child);
 	}

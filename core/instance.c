@@ -200,6 +200,10 @@ void instance_enter(struct instance *instance, enum instance_state state, const 
 	obj_changed(&instance->obj, ASPECT_STATE);
 	obj_changed(instance->obj.parent, ASPECT_CHILDREN);
 	obj_changed(instance->obj.parent, ASPECT_OFFERS); /* `agreements` shows it */
+	if (state == INSTANCE_READY)
+		pool_ready(backend);
+	else if (state == INSTANCE_ERROR)
+		pool_failed(backend);
 }
 
 /* --- verbs ------------------------------------------------------------------------------------------------- */
@@ -237,23 +241,27 @@ void instance_reset(struct instance *instance, struct order *order)
 	order_accept(order, NULL);
 }
 
-/* Ends what is under way; what is rented stays rented. */
-void instance_abort(struct instance *instance, struct order *order)
+void instance_abort_for(struct instance *instance, enum reason reason)
 {
 	struct err err;
 
 	err_set(&err, ECANCELED, "aborted");
 	obj_ref(&instance->obj);
 	while (instance->queue)
-		command_abort(instance->queue, NULL);
+		command_abort_for(instance->queue, reason);
 	if (carrier_is_busy(instance))
-		carrier_abort_all(instance);
+		carrier_abort_all(instance, reason);
 	else if (!instance->ending && !obj_settled(&instance->obj)) {
 		obj_cancel_step(&instance->obj);
 		deploy_abort(instance, &err);
 	}
-	order_accept(order, NULL);
 	obj_unref(&instance->obj);
+}
+
+void instance_abort(struct instance *instance, struct order *order)
+{
+	instance_abort_for(instance, REASON_INSTANCE);
+	order_accept(order, NULL);
 }
 
 void instance_destroy(struct instance *instance, struct order *order)

@@ -28,6 +28,7 @@ enum {
 	PART = 99996,       /* of base64 in one argument, at whole groups */
 	EXIT_NO_AGENT = 69,
 };
+/* What the agent keeps of an output that nobody fetches; less where the command keeps less. */
 static const uint64_t output_bound = (uint64_t)256 << 20;
 
 /* A command on the line: the agent's number for it, and the hold on it. */
@@ -131,7 +132,15 @@ static void heard_exit(void *context, uint32_t id, const struct agent_link_exit 
 
 static void heard_input_room(void *context, uint32_t id, size_t room, bool closed)
 {
-	/* Nothing is sent to stdin yet. */
+	struct line *line = context;
+	struct carried *carried = carried_of(line, id);
+
+	if (!carried)
+		return;
+	if (closed)
+		input_over(carried->command);
+	else if (room)
+		input_flow(carried->command);
 }
 
 static const struct agent_link_events agent_link_events = {heard_output, heard_dropped, heard_exit,
@@ -487,31 +496,73 @@ static void load(struct line *line, struct command *command)
 		carried->limit = loop_after(loop_of(line), limit, timed_out, carried);
 }
 
-int line_start(struct line *line, struct command *command)
+static int start(struct line *line, struct command *command, const struct script_place *place)
 {
 	struct script_program text;
-	struct agent_link_program program = {.output_bound = output_bound};
+	uint64_t bound = command_output_limit(command);
+	struct agent_link_program program = {
+		.flags = (command->tty ? AGENT_START_TTY : 0) |
+			 (input_wanted(command) ? AGENT_START_STDIN : 0),
+		.rows = command->rows,
+		.columns = command->columns,
+		.output_bound = bound < output_bound ? bound : output_bound,
+	};
 	int error;
-	struct script_place place = {instance_text(line->instance, SET_ENV),
-				     instance_text(line->instance, SET_WORKDIR)};
 
-	script_program(&text, command->text, command->len, &place);
+	script_program(&text, command->text, command->len, place);
 	program.directory = text.directory;
 	program.argv = text.argv;
 	program.environment = text.environment;
 	error = agent_link_start(line->link, command->number, &program);
 	script_program_free(&text);
+	return error;
+}
+
+int line_start(struct line *line, struct command *command)
+{
+	MEM_AUTO char *env = command_env(command);
+	struct script_place place = {env, command_setting(command, SET_WORKDIR)};
+	int error = start(line, command, &place);
+
 	if (error)
 		return error;
 	load(line, command);
 	line->news_ms = loop_now_ms(loop_of(line));
 	call_soon(line);
+	input_started(command);
 	return 0;
+}
+
+size_t line_input_room(const struct line *line, const struct command *command)
+{
+	return line && line->link ? agent_link_input_room(line->link, command->number) : 0;
+}
+
+size_t line_input(struct line *line, struct command *command, const void *data, size_t len, bool end)
+{
+	size_t taken;
+
+	if (!line || !line->link || !carried_of(line, command->number))
+		return 0;
+	taken = agent_link_input(line->link, command->number, data, len, end);
+	if (taken || end) {
+		line->news_ms = loop_now_ms(loop_of(line));
+		call_soon(line);
+	}
+	return taken;
+}
+
+void line_resize(struct line *line, struct command *command)
+{
+	if (!line || !line->link || !carried_of(line, command->number))
+		return;
+	agent_link_resize(line->link, command->number, command->rows, command->columns);
+	call_soon(line);
 }
 
 void line_kill(struct line *line, struct command *command, int signum, unsigned grace_ms)
 {
-	if (!carried_of(line, command->number))
+	if (!line || !line->link || !carried_of(line, command->number))
 		return;
 	agent_link_kill(line->link, command->number, signum, grace_ms);
 	line->news_ms = loop_now_ms(loop_of(line));
@@ -521,6 +572,16 @@ void line_kill(struct line *line, struct command *command, int signum, unsigned 
 unsigned line_running(const struct line *line)
 {
 	return line ? HASH_COUNT(line->carried) : 0;
+}
+
+void line_each(struct line *line, void (*call)(struct command *command, void *context), void *context)
+{
+	struct carried *carried, *next;
+
+	if (!line)
+		return;
+	HASH_ITER (hh, line->carried, carried, next)
+		call(carried->command, context);
 }
 
 static void quit_too_long(void *context)

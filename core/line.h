@@ -31,9 +31,15 @@ const char *line_why_not(const struct line *line);
 
 /* Starts the command beside those that run. 0, or E2BIG. */
 int line_start(struct line *line, struct command *command);
+/* Bytes for its stdin, and the end of it when all were taken; returns how many were. */
+size_t line_input(struct line *line, struct command *command, const void *data, size_t len, bool end);
+size_t line_input_room(const struct line *line, const struct command *command);
+void line_resize(struct line *line, struct command *command);
 /* To the command's process group; SIGKILL follows after grace_ms, 0: it does not. */
 void line_kill(struct line *line, struct command *command, int signum, unsigned grace_ms);
 unsigned line_running(const struct line *line); /* takes NULL */
+/* Calls it for each command on the line, which it may take off. */
+void line_each(struct line *line, void (*call)(struct command *command, void *context), void *context);
 /* A command off the line, the hold on it now the caller's; NULL when none is left. Takes NULL. */
 struct command *line_unload(struct line *line);
 /* The agent is told to end what it started and itself, then `done`, after 2 s at the latest. */

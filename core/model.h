@@ -17,7 +17,9 @@
 #include "core/yagna.h"
 
 struct cJSON;
+struct input;
 struct line;
+struct pool;
 struct agent_link_exit;
 
 /* What the kinds of obj do differently. */
@@ -145,6 +147,7 @@ struct backend {
 	enum backend_state state;
 	struct err *outcome;
 	struct values values;
+	struct pool *pool;     /* commands for any free instance */
 	struct order *asked;   /* a `start` that yagna has not answered yet */
 	struct market *market; /* from the start until everything is wound up */
 	struct scan *scan;
@@ -236,6 +239,8 @@ const char *instance_text(const struct instance *instance, enum setting_id id);
 struct instance *instance_make(struct backend *backend, const char *name, struct values *own);
 void instance_enter(struct instance *instance, enum instance_state state, const struct err *why);
 void instance_stop_for(struct instance *instance, enum reason reason);
+/* Ends what is under way; what is rented stays rented. */
+void instance_abort_for(struct instance *instance, enum reason reason);
 
 /* --- a command --------------------------------------------------------------------------------------------- */
 
@@ -247,23 +252,24 @@ struct command_usage {
 
 struct command {
 	struct obj obj;
-	uint32_t number; /* the agent's name for it; also its own, unless it was given one */
+	/* It runs on, or waits for; held until the end. NULL: not chosen yet (pool.c), or over. */
+	struct instance *instance;
+	uint32_t number; /* the agent's name for it, once it has an instance; often also its own */
 	enum command_state state;
 	enum reason reason; /* the first one wins */
 	int exit;
 	size_t len;
 	char *text;
+	struct values *own; /* env, workdir, timeout of its own; NULL: none */
+	bool tty;
+	uint16_t rows, columns;    /* of its terminal */
+	struct input *input;       /* NULL: nobody has opened its stdin for writing */
 	struct bytelog *output[2]; /* stdout, stderr: made when first written or asked for */
 	struct timespec started, ended;
 	struct command_usage usage;
 	struct err *outcome;
 	struct command *prev, *next; /* in the queue of the instance */
 };
-
-static inline struct instance *instance_of_command(const struct command *command)
-{
-	return (struct instance *)command->obj.parent;
-}
 
 struct bytelog *command_output(struct command *command, int stream); /* 0 stdout, 1 stderr */
 /* What was shown while it ran was wrong; the object's log is another one afterwards. */
@@ -276,8 +282,52 @@ void command_blame(struct command *command, enum reason reason);
 /* The program on the machine has ended, or could not be started. */
 void command_exited(struct command *command, const struct agent_link_exit *exit);
 uint64_t command_limit_ms(const struct command *command); /* command_timeout; 0: none */
+/* A setting in force for it: its own, else its instance's, else its backend's. */
+uint64_t command_output_limit(const struct command *command); /* bytes kept of each output */
+const char *command_setting(const struct command *command, enum setting_id id);
+/* The environment in force, NAME=VALUE lines of which the later win; the caller frees. */
+char *command_env(const struct command *command);
+/* What ends running commands with this reason, and what waits with it. */
+void command_abort_for(struct command *command, enum reason reason);
+/* Gives it an instance, in whose queue it then is (the caller's hold is the queue's). */
+void command_assign(struct command *command, struct instance *instance);
+/* A command with this name or, NULL, the next number; the listing holds it. */
+struct command *command_new(struct obj *parent, const char *name);
+void command_leave_queue(struct command *command); /* the queue's hold is the caller's */
+
+/* input.c: what is on its way to the stdin of a command. */
+bool input_wanted(const struct command *command);
+void input_started(struct command *command); /* on a line that takes it from now on */
+void input_flow(struct command *command);    /* there is room again */
+void input_over(struct command *command);    /* nobody reads it any more */
+void input_free(struct command *command);
 /* Ends those that wait and, through their carrier, those that run. */
 void command_end_all(struct instance *instance, enum command_state state, enum reason reason, int exit,
 		     const char *message);
+
+/* --- commands for any free instance of a backend (pool.c) ---------------------------------------------------- */
+
+struct pool {
+	struct obj obj;        /* in no listing; its children are the commands */
+	struct command *queue; /* those without an instance yet, oldest first */
+	unsigned queued, numbers;
+	unsigned failures; /* instances that came to nothing, one after the other */
+	bool looking;
+};
+
+static inline struct pool *pool_of(struct obj *obj)
+{
+	return (struct pool *)obj;
+}
+
+void pool_new(struct backend *backend);
+/* With the name of the backend: its commands are forgotten. May be repeated. */
+void pool_close(struct backend *backend);
+/* An instance is free, has failed, or a command has come: looked at before the loop waits again. */
+void pool_look(struct backend *backend);
+void pool_failed(struct backend *backend); /* an instance that has not been ready is in error */
+void pool_ready(struct backend *backend);
+/* Ends the commands that have no instance. */
+void pool_end(struct backend *backend, enum reason reason, const char *message);
 
 #endif

@@ -22,7 +22,7 @@ struct buf;
 struct obj_class;    /* what the kinds do differently: model.h */
 struct obj_refusals; /* the last 16 of them */
 
-enum obj_kind { OBJ_ROOT, OBJ_BACKEND, OBJ_INSTANCE, OBJ_COMMAND, OBJ_KINDS };
+enum obj_kind { OBJ_ROOT, OBJ_BACKEND, OBJ_INSTANCE, OBJ_COMMAND, OBJ_POOL, OBJ_KINDS };
 
 /* What of an object may change; every file of the tree shows one of these. */
 enum obj_aspect {
@@ -33,6 +33,7 @@ enum obj_aspect {
 	ASPECT_COST,     /* cost */
 	ASPECT_OFFERS,   /* offers, agreements */
 	ASPECT_OUTPUT,   /* stdout, stderr */
+	ASPECT_INPUT,    /* stdin takes bytes again, or never more */
 	ASPECT_CHILDREN, /* the listings and `last` */
 	ASPECTS
 };

@@ -215,10 +215,12 @@ static void accepted(void *context, const char *id)
 
 static void send_script(void *context)
 {
+	MEM_AUTO char *env = NULL;
 	static const struct batch_events events = {accepted, finished, refused, lost};
 	struct run *run = context;
 	struct instance *instance = run->instance;
-	struct script_place place = {instance_text(instance, SET_ENV), instance_text(instance, SET_WORKDIR)};
+	struct script_place place = {env = command_env(run->command),
+				     command_setting(run->command, SET_WORKDIR)};
 	cJSON *script = script_run(run->command->text, run->command->len, &place);
 
 	run->retry = NULL;
@@ -244,6 +246,11 @@ void plain_next(struct instance *instance)
 	instance->run = run;
 	instance->running = command;
 	command_begin(command); /* out of the queue, whose hold becomes ours */
+	if (command->tty || input_wanted(command)) {
+		finish(run, COMMAND_FAILED, 126,
+		       "without an agent on the machine there is neither stdin nor terminal");
+		return;
+	}
 	send_script(run);
 	limit = command_limit_ms(command);
 	if (limit)

@@ -51,8 +51,10 @@ void carrier_next(struct instance *instance);
 bool carrier_is_busy(const struct instance *instance);
 /* A running command is to end; without an agent its machine has to be made anew for that. */
 void carrier_abort(struct command *command);
+/* To its process group; false: it does not run by an agent. */
+bool carrier_signal(struct command *command, int signum);
 /* Aborts all that run. */
-void carrier_abort_all(struct instance *instance);
+void carrier_abort_all(struct instance *instance, enum reason reason);
 /* A command off the machine, whatever it runs by, the hold now the caller's; NULL when none is left. What it started
  * there goes on until the machine is gone. */
 struct command *carrier_unload(struct instance *instance);

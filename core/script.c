@@ -265,6 +265,17 @@ static char **texts_of(const cJSON *list, const char *before)
 	return texts;
 }
 
+/* Whether a later line sets the same variable: shells differ in which of two they believe. */
+static bool is_set_again(const char *line)
+{
+	size_t name = strcspn(line, "=") + 1;
+
+	for (const char *later = strchr(line, '\n'); later; later = strchr(later + 1, '\n'))
+		if (strncmp(later + 1, line, name) == 0)
+			return true;
+	return false;
+}
+
 static char **environment_of(const char *env)
 {
 	JSON_AUTO cJSON *list = cJSON_CreateArray();
@@ -272,7 +283,7 @@ static char **environment_of(const char *env)
 	for (const char *line = env; *line;) {
 		size_t len = strcspn(line, "\n");
 
-		if (len && *line != '#' && strcspn(line, "=") < len)
+		if (len && *line != '#' && strcspn(line, "=") < len && !is_set_again(line))
 			add_text(list, line, len);
 		line += len + (line[len] == '\n');
 	}

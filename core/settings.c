@@ -243,6 +243,9 @@ static const struct setting table[SETTINGS + 1] = {
 	[SET_DEPLOY_TIMEOUT] = {"deploy_timeout", "300",
 				"Longest time from the agreement to a ready machine.", 0},
 	[SET_COMMAND_TIMEOUT] = {"command_timeout", "0", "Longest run of a command; 0 is without end.", 0},
+	[SET_OUTPUT_LIMIT] = {"output_limit_mib", "1024",
+			      "Bytes kept of each output of a command, MiB; the oldest are dropped beyond.",
+			      0},
 	[SET_IDLE_TIMEOUT] = {"idle_timeout", "0",
 			      "An instance without a command for so long is stopped; 0: never.", 0},
 	[SET_SETUP] = {"setup", "", "Script run on an instance before it is ready.", SETTING_BYTES},
@@ -277,6 +280,8 @@ static const struct rule rules[SETTINGS] = {
 	[SET_AGENT] = {check_agent},
 	[SET_DEPLOY_TIMEOUT] = {check_duration},
 	[SET_COMMAND_TIMEOUT] = {check_duration},
+	/* the agent keeps 64 KiB at least */
+	[SET_OUTPUT_LIMIT] = {check_number, 0.0625, 1 << 20},
 	[SET_IDLE_TIMEOUT] = {check_duration},
 	[SET_SETUP] = {check_script},
 	[SET_TEARDOWN] = {check_script},

@@ -30,6 +30,10 @@ struct file_class {
 	/* handle is NULL for truncate(2). 0 or an errno; NULL: nothing happens. */
 	int (*truncate)(struct node *node, struct handle *handle, off_t size, pid_t pid);
 	void (*close)(struct handle *handle);
+	/* Goes on with a WRITE that waits; NULL: none ever does. */
+	void (*resume)(struct handle *handle);
+	/* Whether a write would be answered at once; NULL: always. */
+	bool (*room)(struct handle *handle);
 	/* Whether a reader who polls has something new; NULL: always. */
 	bool (*news)(struct handle *handle);
 	bool nonseekable;
@@ -46,6 +50,7 @@ extern const struct file_class class_ctl;
 extern const struct file_class class_setting;
 extern const struct file_class class_payload;
 extern const struct file_class class_run;
+extern const struct file_class class_stdin;
 extern const struct file_class class_abort;
 extern const struct file_class class_wait;
 extern const struct file_class class_wait_all;

@@ -9,7 +9,6 @@
 
 #include <sys/stat.h>
 
-#include "core/backend.h"
 #include "core/mem.h"
 #include "core/order.h"
 #include "core/text.h"
@@ -73,7 +72,7 @@ static void line_of_setting(struct node *node, const char *line, size_t len, str
 
 	if (memchr(line, '\0', len))
 		order_refusef(order, EINVAL, "%s: a NUL byte in the value", node->row->name);
-	else if (backend_set(backend_of(node->obj), node->row->setting, line, len, &err) < 0)
+	else if (node->row->set(node->obj, node->row, line, len, &err) < 0)
 		order_refuse(order, &err);
 	else
 		order_accept(order, NULL);
@@ -84,8 +83,8 @@ static char *line_written(struct node *node, const char *line, size_t len)
 {
 	BUF_AUTO struct buf text = {0};
 
-	if (node->row->setting)
-		buf_printf(&text, "config/%s ", node->row->name);
+	if (node->row->set)
+		buf_printf(&text, "%s%s ", node->row->setting ? "config/" : "", node->row->name);
 	buf_add(&text, line, len);
 	return buf_take(&text);
 }
@@ -99,7 +98,7 @@ static void line_call(struct node *node, const char *line, size_t len, struct or
 			      len);
 	else if (node_dead(node))
 		order_refusef(order, ENODEV, "it has been destroyed");
-	else if (node->row->setting)
+	else if (node->row->set)
 		line_of_setting(node, line, len, order);
 	else
 		line_of_ctl(node, line, len, order);
@@ -268,7 +267,7 @@ static void lines_write(struct handle *handle, fuse_req_t req, const char *data,
 
 static bool lines_read(struct handle *handle, const struct read *read)
 {
-	if (handle->wrote && !handle->node->row->setting)
+	if (handle->wrote && !handle->node->row->set)
 		return handle_read_answer(handle, read->req, read->size, read->offset);
 	return class_read_shot(handle, read);
 }

@@ -1,5 +1,5 @@
 /*
- * payload: a setting that is a file of bytes. Each descriptor has its own copy to write in, with offsets and
+ * payload: a value that is a file of bytes. Each descriptor has its own copy to write in, with offsets and
  * truncation as usual; it is taken as a whole at the last close (RELEASE, never FLUSH: bash flushes first).
  */
 #include "fs/class.h"
@@ -7,20 +7,20 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "core/backend.h"
+#include "core/err.h"
 #include "core/mem.h"
 
 enum { PAYLOAD_MAX = 1 << 20 };
 
 static int payload_take(struct node *node, const struct buf *bytes, pid_t pid)
 {
-	const struct setting *setting = node->row->setting;
+	const struct row *row = node->row;
 	struct err err = {0};
 	MEM_AUTO char *written = NULL;
 
-	if (backend_set(backend_of(node->obj), setting, buf_text(bytes), bytes->len, &err) == 0)
+	if (row->set(node->obj, row, buf_text(bytes), bytes->len, &err) == 0)
 		return 0;
-	written = mem_printf("config/%s (%zu bytes)", setting->name, bytes->len);
+	written = mem_printf("%s%s (%zu bytes)", row->setting ? "config/" : "", row->name, bytes->len);
 	obj_refuse(node->obj, pid, written, &err);
 	return err.code;
 }

@@ -23,6 +23,12 @@ static int run_refuse(struct handle *handle, const struct err *err)
 	return err->code;
 }
 
+/* A backend gives the command to an instance that is free. */
+static struct obj *run_where(struct obj *obj)
+{
+	return obj->kind == OBJ_BACKEND ? command_pool(backend_of(obj)) : obj;
+}
+
 static int run_queue(struct handle *handle)
 {
 	struct err err = {0};
@@ -31,7 +37,7 @@ static int run_queue(struct handle *handle)
 
 	if (handle->bytes.len == 0)
 		return 0;
-	command = command_queue(instance_of(handle->node->obj), handle->bytes.data, handle->bytes.len, &err);
+	command = command_queue(run_where(handle->node->obj), handle->bytes.data, handle->bytes.len, &err);
 	if (command)
 		handle_made(handle, command_obj(command)->name);
 	else

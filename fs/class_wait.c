@@ -50,7 +50,7 @@ static bool wait_read(struct handle *handle, const struct read *read)
 		return wait_behind(handle, read);
 	if (!result && wait_cut(handle, read))
 		return class_reply_error(read->req, ECANCELED);
-	if (!obj_settled(obj))
+	if (result ? !obj_ended(obj) : !obj_settled(obj))
 		return handle->fs->leaving || node_dead(handle->node)
 			       ? class_reply_error(read->req, ECANCELED)
 			       : false;
@@ -107,7 +107,8 @@ static bool wait_any_read(struct handle *handle, const struct read *read)
 
 static bool wait_news(struct handle *handle)
 {
-	return obj_settled(handle->node->obj);
+	return handle->node->row->show != tree_show_state ? obj_ended(handle->node->obj)
+							  : obj_settled(handle->node->obj);
 }
 
 static bool wait_all_news(struct handle *handle)

@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "fs/node.h"
 
+struct feed;
 struct park;
 struct writer;
 
@@ -34,6 +35,7 @@ struct handle {
 	bool unterminated;     /* control lines: the one line without a newline has been taken */
 	int poison;            /* errno of the refused line: the descriptor takes no more */
 	struct writer *writer; /* the WRITE that is under way */
+	struct feed *feed;     /* stdin: the WRITE that waits for room */
 
 	struct handle *prev, *next; /* of the same node */
 	UT_hash_handle hh;

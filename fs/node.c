@@ -51,6 +51,11 @@ struct node *node_get(struct fs *fs, struct obj *obj, const struct row *row)
 	return node_make(fs, anchor, row);
 }
 
+struct node *node_apart(struct fs *fs, struct obj *obj, const struct row *row)
+{
+	return node_make(fs, anchor_of(fs, obj, true), row);
+}
+
 struct node *node_root(struct fs *fs)
 {
 	return node_get(fs, golem_root(fs->golem), &tree_root);

@@ -1,6 +1,6 @@
 /*
  * Nodes: what the kernel has an inode number for. A node is an object and a row; the same pair is always the
- * same node, and it is gone when the kernel has forgotten it and no handle is open.
+ * same node (but for ROW_APART), and it is gone when the kernel has forgotten it and no handle is open.
  */
 #ifndef FS_NODE_H
 #define FS_NODE_H
@@ -35,6 +35,8 @@ struct node {
 struct node *node_root(struct fs *fs);
 /* Made when missing; the caller either counts a look-up or opens it, or calls node_settle(). */
 struct node *node_get(struct fs *fs, struct obj *obj, const struct row *row);
+/* One more of the same pair, with an inode of its own (ROW_APART). */
+struct node *node_apart(struct fs *fs, struct obj *obj, const struct row *row);
 struct node *node_by_ino(struct fs *fs, fuse_ino_t ino);    /* NULL: forgotten */
 struct node *node_first_of(struct fs *fs, struct obj *obj); /* NULL when the kernel knows none */
 void node_forget(struct node *node, uint64_t lookups);

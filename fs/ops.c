@@ -210,6 +210,7 @@ static void op_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t si
 		return;
 	}
 	handle->pid = fuse_req_ctx(req)->pid;
+	handle->flags = (handle->flags & ~O_NONBLOCK) | (fi->flags & O_NONBLOCK);
 	handle->node->row->class->write(handle, req, data, size, offset);
 }
 
@@ -222,7 +223,7 @@ static void op_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, s
 {
 	struct handle *handle = handle_by_number(ops_fs(req), fi->fh);
 	const struct file_class *class = handle ? handle->node->row->class : NULL;
-	unsigned events = POLLOUT;
+	unsigned events = class && class->room && !class->room(handle) ? 0 : POLLOUT;
 
 	/* Every request brings a new one; the last is the one that will be waited on. */
 	if (handle && handle->poll)

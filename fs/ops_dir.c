@@ -12,7 +12,7 @@
  * long as the directory they are in, and that is asked for first. */
 static double entry_timeout(struct node *node, const struct node *parent)
 {
-	if (S_ISLNK(node->row->class->mode))
+	if (S_ISLNK(node->row->class->mode) || node->row->flags & ROW_APART)
 		return 0;
 	return node->row == parent->row->dir->child && !node->fs->epochs ? 0 : OPS_FOREVER;
 }
@@ -31,6 +31,16 @@ static void reply_entry(fuse_req_t req, struct node *node, const struct node *pa
 		node_forget(node, 1);
 }
 
+/* A link that leads nowhere at the moment is not there. */
+static bool is_there(struct obj *obj, const struct row *row)
+{
+	BUF_AUTO struct buf target = {0};
+
+	if (S_ISLNK(row->class->mode))
+		row->show(obj, row, &target);
+	return !S_ISLNK(row->class->mode) || target.len;
+}
+
 /* What a name is in a directory; NULL: nothing. */
 static struct node *child_node(struct node *parent, const char *name)
 {
@@ -38,10 +48,12 @@ static struct node *child_node(struct node *parent, const char *name)
 	const struct row *row = dir_find(dir, name);
 	struct obj *child;
 
-	if (row && S_ISLNK(row->class->mode) && !obj_last(parent->obj))
+	if (row && !is_there(parent->obj, row))
 		return NULL;
+	if (row && row->flags & ROW_APART)
+		return node_apart(parent->fs, parent->obj, row);
 	if (row)
-		return node_get(parent->fs, parent->obj, row);
+		return node_get(parent->fs, row->of ? row->of(parent->obj) : parent->obj, row);
 	child = dir->child ? obj_find(parent->obj, name) : NULL;
 	return child ? node_get(parent->fs, child, dir->child) : NULL;
 }
@@ -145,9 +157,9 @@ static void list_make(struct node *node, struct buf *list)
 	list_add(list, ".", node->obj, node->row);
 	list_add(list, "..", node->obj, node->row);
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row)) {
-		if (row->flags & ROW_UNLISTED || (S_ISLNK(row->class->mode) && !obj_last(node->obj)))
+		if (row->flags & ROW_UNLISTED || !is_there(node->obj, row))
 			continue;
-		list_add(list, row->name, node->obj, row);
+		list_add(list, row->name, row->of ? row->of(node->obj) : node->obj, row);
 	}
 	for (struct obj *child = dir->child ? obj_first(node->obj) : NULL; child; child = obj_next(child))
 		list_add(list, child->name, child, dir->child);

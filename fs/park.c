@@ -48,13 +48,16 @@ void park_read(struct handle *handle, const struct read *read)
 
 void park_retry(struct handle *handle)
 {
+	const struct file_class *class = handle->node->row->class;
 	struct park *park, *next;
 
 	/* One thread: no INTERRUPT can be read between the reply and the end of its record. */
 	DL_FOREACH_SAFE (handle->parks, park, next) {
-		if (handle->node->row->class->read(handle, &park->read))
+		if (class->read(handle, &park->read))
 			park_free(park);
 	}
+	if (class->resume)
+		class->resume(handle);
 }
 
 void park_retry_all(struct fs *fs)
@@ -62,7 +65,7 @@ void park_retry_all(struct fs *fs)
 	struct handle *handle, *next;
 
 	HASH_ITER (hh, fs->handles, handle, next) {
-		if (handle->parks && (fs->leaving || node_dead(handle->node)))
+		if ((handle->parks || handle->feed) && (fs->leaving || node_dead(handle->node)))
 			park_retry(handle);
 	}
 }

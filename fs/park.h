@@ -11,7 +11,7 @@ struct park;
 /* The read has just been tried in vain. Must be called inside the handler of the request (libfuse calls a
  * late-registered interrupt function with its lock held). */
 void park_read(struct handle *handle, const struct read *read);
-/* Tries each parked read of the handle again. */
+/* Tries each parked read, and the waiting write, of the handle again. */
 void park_retry(struct handle *handle);
 /* Tries those whose object has gone; everything when golemfs is leaving. */
 void park_retry_all(struct fs *fs);

@@ -40,7 +40,10 @@ struct dir {
 
 enum {
 	ROW_UNLISTED = 1, /* found by name, not by readdir: its read waits, or its opening means something */
-	ROW_FRESH = 2     /* shows more than its aspect: rendered at every read, never cached */
+	ROW_FRESH = 2,    /* shows more than its aspect: rendered at every read, never cached */
+	/* Each look-up is an inode of its own. A WRITE that waits holds the lock of its inode, and whoever writes to,
+	 * truncates or seeks in the same inode then sleeps where no signal reaches (reference/fuse.md 2.3). */
+	ROW_APART = 4
 };
 
 struct row {
@@ -52,6 +55,10 @@ struct row {
 	/* What the class asks for: */
 	void (*show)(struct obj *obj, const struct row *row, struct buf *out);
 	struct bytelog *(*log)(struct obj *obj);
+	/* Takes a value, a line or bytes; 0, or -1 with an errno. */
+	int (*set)(struct obj *obj, const struct row *row, const char *value, size_t len, struct err *err);
+	/* A directory of another object than the one it is in; NULL: of the same. */
+	struct obj *(*of)(struct obj *obj);
 	const struct verb *verbs;
 	const struct setting *setting;
 	const struct dir *dir;
@@ -65,6 +72,8 @@ extern const struct row tree_command;  /* …/commands/N */
 /* The rows of a directory, one after the other; start with NULL, ends with NULL. */
 const struct row *dir_next(const struct dir *dir, const struct row *row);
 const struct row *dir_find(const struct dir *dir, const char *name);
+
+extern const struct dir tree_commands; /* commands/ */
 
 /* Shared by the tables. */
 void tree_show_state(struct obj *obj, const struct row *row, struct buf *out);

@@ -1,7 +1,7 @@
 /* backends/BACKEND, its config/ and its instances/. */
 #include <string.h>
 
-#include "core/instance.h"
+#include "core/command.h"
 #include "core/mem.h"
 #include "core/text.h"
 #include "fs/class.h"
@@ -30,6 +30,24 @@ static void show_setting(struct obj *obj, const struct row *row, struct buf *out
 	/* Values are lines; payloads are bytes as they were given. */
 	if (!(row->setting->flags & SETTING_BYTES))
 		buf_addc(out, '\n');
+}
+
+static int set_setting(struct obj *obj, const struct row *row, const char *value, size_t len, struct err *err)
+{
+	return backend_set(backend_of(obj), row->setting, value, len, err);
+}
+
+static struct obj *pool_of(struct obj *obj)
+{
+	return command_pool(backend_of(obj));
+}
+
+static void show_last(struct obj *obj, const struct row *row, struct buf *out)
+{
+	struct obj *last = obj_last(pool_of(obj));
+
+	if (last)
+		buf_printf(out, "commands/%s", last->name);
 }
 
 static void verb_start(struct obj *obj, char **word, unsigned count, struct order *order)
@@ -98,6 +116,7 @@ static const struct row *config_rows(void)
 			.aspect = ASPECT_CONFIG,
 			.help = setting->help,
 			.show = show_setting,
+			.set = set_setting,
 			.setting = setting,
 		};
 	return rows;
@@ -226,6 +245,12 @@ static const struct row backend_rows[] = {
 	 .show = show_cost},
 	{"config", &class_dir, 0, ASPECT_CONFIG,
 	 "what is wanted, one value per file; an empty line: the default", .dir = &config_dir},
+	{"run", &class_run, 0, ASPECT_STATE,
+	 "as run of an instance, for whichever instance is free; more are rented as needed",
+	 .show = help_row},
+	{"last", &class_link, 0, ASPECT_CHILDREN, "leads to the newest command of run", .show = show_last},
+	{"commands", &class_dir, 0, ASPECT_CHILDREN, "the commands of run, one directory each",
+	 .dir = &tree_commands, .of = pool_of},
 	{"instances", &class_dir, 0, ASPECT_CHILDREN, "one directory per rented machine",
 	 .dir = &instances_dir},
 	{0},

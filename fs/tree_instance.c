@@ -64,21 +64,6 @@ static const struct verb instance_verbs[] = {
 	{0},
 };
 
-static int drop_command(struct obj *child, struct err *err)
-{
-	return command_forget(command_of(child), err);
-}
-
-static const struct row commands_rows[] = {
-	{"wait", &class_wait_all, ROW_UNLISTED, ASPECT_STATE,
-	 "waits until every command has ended; a line `name state` each"},
-	{"any", &class_wait_any, ROW_UNLISTED, ASPECT_STATE,
-	 "waits until a command has ended; those that have"},
-	{0},
-};
-
-static const struct dir commands_dir = {.rows = commands_rows, .child = &tree_command, .drop = drop_command};
-
 static const struct row instance_rows[] = {
 	{"ctl", &class_ctl, 0, ASPECT_STATE, "stops, resets or destroys the instance", .show = help_verbs,
 	 .verbs = instance_verbs},
@@ -107,8 +92,8 @@ static const struct row instance_rows[] = {
 	{"abort", &class_abort, 0, ASPECT_STATE, "any write ends the start or the commands under way",
 	 .show = help_row},
 	{"last", &class_link, 0, ASPECT_CHILDREN, "leads to the newest command", .show = show_last},
-	{"commands", &class_dir, 0, ASPECT_CHILDREN, "one directory per command; rmdir forgets an ended one",
-	 .dir = &commands_dir},
+	{"commands", &class_dir, 0, ASPECT_CHILDREN,
+	 "one directory per command; mkdir makes one, rmdir forgets an ended one", .dir = &tree_commands},
 	{0},
 };
 

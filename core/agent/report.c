@@ -203,6 +203,8 @@ static uint64_t poll_patience(struct agent *agent, struct conn *conn, uint64_t n
 	while (next_polled(agent, &view, &polled)) {
 		if (!polled.job)
 			return 0;
+		if (polled.job->taken - polled.job->told >= CREDIT_STEP)
+			return 0;
 		all_over &= polled.job->ended;
 		for (unsigned i = 0; i < JOB_STREAMS; i++) {
 			uint64_t ready = ring_end(&polled.job->rings[i]) - polled.offsets[i], quiet;

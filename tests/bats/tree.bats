@@ -17,7 +17,7 @@ teardown_file() { mount_stop; }
 
 @test "a backend has the documented names" {
 	same "$(in_sh 'ls backends/b' | tr '\n' ' ')" \
-		"abort agreements config cost ctl error events instances offers state "
+		"abort agreements commands config cost ctl error events instances offers run state "
 }
 
 @test "an instance has the documented names" {
@@ -27,7 +27,7 @@ teardown_file() { mount_stop; }
 
 @test "a command has the documented names" {
 	same "$(in_sh 'ls backends/b/instances/one/commands/1' | tr '\n' ' ')" \
-		"abort cmdline ctl exit reason state stderr stdout usage "
+		"abort cmdline ctl env exit reason state stderr stdin stdout timeout tty usage workdir "
 }
 
 @test "files whose read waits are in no listing, and are found by name" {
@@ -161,7 +161,7 @@ teardown_file() { mount_stop; }
 
 @test "the link count of a directory is two and its directories" {
 	same "$(stat -c %h "$M/backends/b/instances")" 3
-	same "$(in_sh 'find backends -maxdepth 3 -type d | wc -l')" 5
+	same "$(in_sh 'find backends -maxdepth 3 -type d | wc -l')" 6
 }
 
 @test "version is that of the program" {

@@ -28,6 +28,7 @@ struct packet {
 /* What the kernel remembers of a handle. */
 struct file {
 	uint64_t ino, offset;
+	uint32_t flags;
 };
 
 struct kernel {
@@ -231,7 +232,7 @@ int64_t kernel_open(struct kernel *kernel, const char *path, int flags)
 		return -reply.code;
 	handle = ((const struct fuse_open_out *)reply.data)->fh;
 	assert(handle < FILES);
-	kernel->files[handle] = (struct file){(uint64_t)ino, 0};
+	kernel->files[handle] = (struct file){(uint64_t)ino, 0, (uint32_t)flags};
 	return (int64_t)handle;
 }
 
@@ -273,7 +274,10 @@ uint64_t kernel_send_read(struct kernel *kernel, int64_t handle, size_t size, ui
 uint64_t kernel_send_write(struct kernel *kernel, int64_t handle, const void *data, size_t size,
 			   uint64_t offset)
 {
-	struct fuse_write_in in = {.fh = (uint64_t)handle, .offset = offset, .size = (uint32_t)size};
+	struct fuse_write_in in = {.fh = (uint64_t)handle,
+				   .offset = offset,
+				   .size = (uint32_t)size,
+				   .flags = kernel->files[handle].flags};
 	BUF_AUTO struct buf packet = {0};
 
 	buf_add(&packet, &in, sizeof in);

@@ -18,6 +18,10 @@ struct fake {
 	struct values values;
 	struct order *asked;
 	struct bytelog *output[2];
+	struct buf input; /* what stdin has been given */
+	size_t room;      /* how much more it takes */
+	unsigned writers;
+	struct fake *pool;
 	char *text;
 	size_t len;
 	int exit;
@@ -71,6 +75,7 @@ static void release(struct obj *obj)
 		if (fake->output[i])
 			bytelog_free(fake->output[i]);
 	free(fake->text);
+	buf_free(&fake->input);
 	free(fake);
 }
 
@@ -101,6 +106,12 @@ static struct fake *fake_make(enum obj_kind kind, struct obj *parent, const char
 
 static void fake_remove(struct obj *obj)
 {
+	struct fake *pool = mem_move(&fake_of(obj)->pool);
+
+	if (pool) {
+		fake_remove(&pool->obj);
+		obj_unref(&pool->obj);
+	}
 	if (fake_of(obj)->asked)
 		order_refusef(mem_move(&fake_of(obj)->asked), ECANCELED, "destroyed");
 	while (obj_first(obj))
@@ -143,6 +154,19 @@ void fake_output(struct obj *command, const char *text)
 {
 	bytelog_append(fake_of(command)->output[0], text, strlen(text));
 	obj_changed(command, ASPECT_OUTPUT);
+}
+
+void fake_room(struct obj *command, size_t room)
+{
+	fake_of(command)->room = room;
+	obj_changed(command, ASPECT_INPUT);
+}
+
+const char *fake_input(struct obj *command, size_t *len, unsigned *writers)
+{
+	*len = fake_of(command)->input.len;
+	*writers = fake_of(command)->writers;
+	return buf_text(&fake_of(command)->input);
 }
 
 void fake_finish(struct obj *command, int exit_number)
@@ -441,9 +465,20 @@ void instance_render_cost(struct instance *instance, struct buf *out)
 
 /* --- commands ---------------------------------------------------------------------------------------------- */
 
-struct command *command_queue(struct instance *instance, const char *text, size_t len, struct err *err)
+struct obj *command_pool(struct backend *backend)
 {
-	struct fake *parent = fake_of(instance_obj(instance));
+	struct fake *fake = fake_of(backend_obj(backend));
+
+	if (!fake->pool) {
+		fake->pool = mem_alloc(sizeof *fake->pool);
+		obj_init(&fake->pool->obj, &class, OBJ_POOL, fake->obj.golem, &fake->obj, "commands");
+	}
+	return &fake->pool->obj;
+}
+
+struct command *command_queue(struct obj *where, const char *text, size_t len, struct err *err)
+{
+	struct fake *parent = fake_of(where);
 	char number[16];
 	struct fake *fake;
 
@@ -473,6 +508,80 @@ struct obj *command_obj(struct command *command)
 	return (struct obj *)command;
 }
 
+struct command *command_make(struct obj *where, const char *name, struct err *err)
+{
+	struct fake *fake = fake_make(OBJ_COMMAND, where, name, "new", err);
+
+	for (int i = 0; fake && i < 2; i++)
+		fake->output[i] = bytelog_new("/tmp", 1 << 16, 0);
+	return (struct command *)fake;
+}
+
+int command_set(struct command *command, const char *key, const char *value, size_t len, struct err *err)
+{
+	struct fake *fake = fake_of(command_obj(command));
+
+	if (strcmp(fake->state, "new") != 0)
+		return err_set(err, EBUSY, "it is %s", fake->state);
+	free(fake->text);
+	fake->text = mem_dup(value, len);
+	fake->len = len;
+	obj_changed(&fake->obj, ASPECT_CONFIG);
+	return 0;
+}
+
+void command_show(struct command *command, const char *key, struct buf *out)
+{
+	struct fake *fake = fake_of(command_obj(command));
+
+	if (strcmp(key, "cmdline") == 0)
+		buf_add(out, fake->text, fake->len);
+}
+
+void command_run(struct command *command, struct order *order)
+{
+	fake_state(command_obj(command), "running", false, false, 0);
+	order_accept(order, NULL);
+}
+
+void command_signal(struct command *command, const char *name, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void command_resize(struct command *command, uint16_t rows, uint16_t columns, struct order *order)
+{
+	order_accept(order, NULL);
+}
+
+void command_input_open(struct command *command)
+{
+	fake_of(command_obj(command))->writers++;
+}
+
+void command_input_close(struct command *command)
+{
+	fake_of(command_obj(command))->writers--;
+}
+
+ssize_t command_input(struct command *command, const void *data, size_t len)
+{
+	struct fake *fake = fake_of(command_obj(command));
+
+	if (fake->ended)
+		return -EPIPE;
+	if (len > fake->room)
+		len = fake->room;
+	buf_add(&fake->input, data, len);
+	fake->room -= len;
+	return (ssize_t)len;
+}
+
+bool command_input_room(const struct command *command)
+{
+	return ((const struct fake *)command)->room;
+}
+
 void command_abort(struct command *command, struct order *order)
 {
 	obj_abort(command_obj(command));
@@ -497,12 +606,6 @@ struct bytelog *command_stdout(struct command *command)
 struct bytelog *command_stderr(struct command *command)
 {
 	return fake_of(command_obj(command))->output[1];
-}
-
-const char *command_text(struct command *command, size_t *len)
-{
-	*len = fake_of(command_obj(command))->len;
-	return fake_of(command_obj(command))->text;
 }
 
 void command_render_exit(struct command *command, struct buf *out)

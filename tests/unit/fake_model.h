@@ -15,6 +15,9 @@ void fake_state(struct obj *obj, const char *state, bool settled, bool ended, in
 /* The step under way has been aborted. */
 void fake_cancel(struct obj *obj);
 void fake_output(struct obj *command, const char *text);
+/* stdin takes so many bytes more; what it was given, and how many have it open for writing. */
+void fake_room(struct obj *command, size_t room);
+const char *fake_input(struct obj *command, size_t *len, unsigned *writers);
 void fake_finish(struct obj *command, int exit);
 unsigned fake_aborts(struct obj *obj); /* how often it was aborted */
 unsigned fake_let_go(struct obj *obj); /* how often its last holder has gone */

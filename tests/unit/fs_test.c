@@ -473,6 +473,91 @@ static void abort_and_hold_act(void)
 	kernel_free(kernel);
 }
 
+static struct obj *with_stdin(struct kernel *kernel, size_t room)
+{
+	assert(kernel_mkdir(kernel, I "/commands", "c") == 0);
+	fake_room(at(kernel, "b", "i", "c"), room);
+	return at(kernel, "b", "i", "c");
+}
+
+static uint32_t written(struct kernel *kernel, uint64_t write)
+{
+	struct reply reply = kernel_reply(kernel, write);
+
+	assert(reply.there && !reply.code);
+	return ((const struct fuse_write_out *)reply.data)->size;
+}
+
+static void a_write_to_a_full_stdin_waits(void)
+{
+	struct kernel *kernel = with_instance();
+	struct obj *command = with_stdin(kernel, 5);
+	int64_t handle = kernel_open(kernel, I "/commands/c/stdin", O_WRONLY);
+	uint64_t write = kernel_send_write(kernel, handle, "hello world", 11, 0);
+	unsigned writers;
+	size_t len;
+
+	assert(!kernel_reply(kernel, write).there);
+	fake_room(command, 2);
+	kernel_turn(kernel);
+	assert(!kernel_reply(kernel, write).there);
+	fake_room(command, 100);
+	kernel_turn(kernel);
+	assert(written(kernel, write) == 11);
+	assert(strcmp(fake_input(command, &len, &writers), "hello world") == 0 && writers == 1);
+	fake_finish(command, 0);
+	assert(kernel_write(kernel, handle, "more") == -EPIPE);
+	kernel_close(kernel, handle);
+	fake_input(command, &len, &writers);
+	assert(writers == 0);
+	kernel_free(kernel);
+}
+
+static void a_waiting_write_ends_with_a_signal_or_the_command(void)
+{
+	struct kernel *kernel = with_instance();
+	struct obj *command = with_stdin(kernel, 3);
+	int64_t handle = kernel_open(kernel, I "/commands/c/stdin", O_WRONLY);
+	int64_t other = kernel_open(kernel, I "/commands/c/stdin", O_WRONLY | O_NONBLOCK);
+	uint64_t write = kernel_send_write(kernel, handle, "abcdef", 6, 0);
+
+	kernel_interrupt(kernel, write);
+	assert(written(kernel, write) == 3);
+	write = kernel_send_write(kernel, handle, "def", 3, 3);
+	kernel_interrupt(kernel, write);
+	assert(kernel_reply(kernel, write).code == EINTR);
+	assert(kernel_write(kernel, other, "x") == -EAGAIN);
+	write = kernel_send_write(kernel, handle, "def", 3, 3);
+	fake_finish(command, 0);
+	kernel_turn(kernel);
+	assert(kernel_reply(kernel, write).code == EPIPE);
+	kernel_close(kernel, handle);
+	kernel_close(kernel, other);
+	kernel_free(kernel);
+}
+
+static void each_look_up_of_stdin_is_an_inode_of_its_own(void)
+{
+	struct kernel *kernel = with_instance();
+
+	with_stdin(kernel, 1);
+	assert(kernel_lookup(kernel, I "/commands/c/stdin") != kernel_lookup(kernel, I "/commands/c/stdin"));
+	assert(kernel_lookup(kernel, I "/commands/c/env") == kernel_lookup(kernel, I "/commands/c/env"));
+	kernel_free(kernel);
+}
+
+static void a_backend_has_commands_of_its_own(void)
+{
+	struct kernel *kernel = with_instance();
+
+	assert(kernel_lookup(kernel, "backends/b/last") == -ENOENT);
+	assert(kernel_echo(kernel, "backends/b/run", "make") == 0);
+	assert(strcmp(kernel_cat(kernel, "backends/b/commands/1/cmdline"), "make\n") == 0);
+	assert(kernel_lookup(kernel, "backends/b/last") > 0);
+	assert(obj_count(at(kernel, "b", "i", NULL)) == 0);
+	kernel_free(kernel);
+}
+
 static void values_cannot_be_written(void)
 {
 	struct kernel *kernel = with_instance();
@@ -624,6 +709,10 @@ int main(void)
 	pipes_end_with_the_command();
 	an_interrupt_ends_the_waiting_only();
 	abort_and_hold_act();
+	a_write_to_a_full_stdin_waits();
+	a_waiting_write_ends_with_a_signal_or_the_command();
+	each_look_up_of_stdin_is_an_inode_of_its_own();
+	a_backend_has_commands_of_its_own();
 	values_cannot_be_written();
 	a_reader_sees_one_moment();
 	a_change_makes_attributes_stale_and_wakes_pollers();
