@@ -108,10 +108,10 @@ static void fake_remove(struct obj *obj)
 {
 	struct fake *pool = mem_move(&fake_of(obj)->pool);
 
-	if (pool) {
-		fake_remove(&pool->obj);
-		obj_unref(&pool->obj);
-	}
+	while (pool && obj_first(&pool->obj))
+		fake_remove(obj_first(&pool->obj));
+	if (pool)
+		obj_unref(&pool->obj); /* it was in no listing */
 	if (fake_of(obj)->asked)
 		order_refusef(mem_move(&fake_of(obj)->asked), ECANCELED, "destroyed");
 	while (obj_first(obj))
