@@ -242,6 +242,8 @@ static void run_begin(struct batch *batch)
 
 static void start_begin(struct batch *batch)
 {
+	if (batch->unit->machine && batch->unit->machine->up)
+		machine_plug(batch->unit->machine);
 	if (batch->unit->image)
 		batch_command_end(batch, 0, NULL);
 	else

@@ -13,8 +13,10 @@
 #include "tests/devnet/digest.h"
 #include "tests/devnet/exe_unit.h"
 #include "tests/devnet/image.h"
+#include "tests/devnet/ip.h"
+#include "tests/devnet/vpn.h"
 
-enum { HASH_DIGITS = 56, VOLUMES_MAX = 64, HOSTS_MAX = 256 };
+enum { HASH_DIGITS = 56, VOLUMES_MAX = 64, HOSTS_MAX = 256, NETWORKS_MAX = 64 };
 
 struct deployment {
 	struct batch *batch;
@@ -181,6 +183,56 @@ static const cJSON *asked(const struct deployment *deployment, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(batch->script->commands[batch->index].body, name);
 }
 
+static bool read_ip4(const char *text, uint32_t *value)
+{
+	struct ip ip;
+	if (!ip_parse(text, &ip) || ip.v6)
+		return false;
+	memcpy(value, ip.bytes, sizeof(*value));
+	return true;
+}
+
+static const char *text_of(const cJSON *object, const char *name)
+{
+	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* False when an address is none. */
+static bool join(struct vpn_port *port, const cJSON *network, struct nic_address *address)
+{
+	const char *id = text_of(network, "id");
+	struct ip_net range;
+	const cJSON *node;
+	uint32_t ip;
+	if (!read_ip4(text_of(network, "nodeIp"), &address->ip) ||
+	    ip_net_parse(text_of(network, "ip"), text_of(network, "mask"), &range) != IP_OK || range.ip.v6)
+		return false;
+	address->prefix = range.prefix;
+	vpn_port_join(port, id);
+	cJSON_ArrayForEach (node, cJSON_GetObjectItemCaseSensitive(network, "nodes"))
+		if (read_ip4(node->string, &ip))
+			vpn_port_know(port, id, ip, node->valuestring);
+	return true;
+}
+
+/* The networks of the order: their number and the instance's addresses; -1 when one cannot be joined. */
+static int join_networks(struct machine *machine, const cJSON *networks, struct nic_address *addresses)
+{
+	struct devnet *devnet = machine->unit->devnet;
+	const cJSON *network;
+	int count = 0;
+	if (!cJSON_GetArraySize(networks))
+		return 0;
+	machine->port = vpn_port_of_provider(devnet->vpn, machine->unit->agreement->provider);
+	cJSON_ArrayForEach (network, networks) {
+		if (count == NETWORKS_MAX || !join(machine->port, network, &addresses[count]))
+			return -1;
+		nets_joined(devnet, text_of(network, "id"));
+		count++;
+	}
+	return count;
+}
+
 static struct machine *machine_new(struct exe_unit *unit)
 {
 	struct machine *machine = mem_alloc(sizeof(*machine));
@@ -195,8 +247,15 @@ static void start_machine(struct deployment *deployment, struct machine *machine
 {
 	struct exe_unit *unit = deployment->batch->unit;
 	struct sandbox_host hosts[HOSTS_MAX];
+	struct nic_address addresses[NETWORKS_MAX];
 	char name[64], box[16];
 	const char *hostname = cJSON_GetStringValue(asked(deployment, "hostname"));
+	int joined = join_networks(machine, asked(deployment, "net"), addresses);
+	if (joined < 0) {
+		machine_drop(machine);
+		finish(deployment, -1, mem_strdup(EXE_LOCAL "Net error: invalid IP address syntax"));
+		return;
+	}
 	snprintf(name, sizeof(name), "%.12s-%u", unit->id, ++unit->deployments);
 	snprintf(box, sizeof(box), "%.12s", unit->id);
 	struct sandbox_spec spec = {
@@ -206,6 +265,8 @@ static void start_machine(struct deployment *deployment, struct machine *machine
 		.hostname = hostname && good_host(hostname) && strlen(hostname) < 64 ? hostname : box,
 		.hosts = hosts,
 		.host_count = collect_hosts(asked(deployment, "hosts"), hosts),
+		.addresses = addresses,
+		.address_count = (unsigned)joined,
 		.volumes = (const char *const *)machine->volumes};
 	struct sandbox_events events = {on_ready, on_exited, on_refused, on_gone, machine};
 	machine->sandbox = sandbox_start(machine->loop, &spec, &events);

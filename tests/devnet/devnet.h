@@ -15,6 +15,7 @@
 struct market;     /* demands, proposals, agreements, their events */
 struct payment;    /* allocations, debit notes, invoices, their events */
 struct activities; /* activities, exe-units, batches */
+struct vpn;        /* who is plugged into which network, and the way of packets */
 struct nets;       /* networks */
 struct gsb;        /* service-bus services */
 struct faults;     /* the table of misbehaviour */
@@ -25,7 +26,8 @@ struct provider;
  * (reference/yagna-api.md 11). One row per latency in latency.c. */
 struct latencies {
 	unsigned offer_ms, counter_ms, approval_ms, activity_create_ms, activity_destroy_step_ms, deploy_ms,
-		start_ms, run_ms, stream_hold_ms, terminate_running_ms, invoice_ms, payment_tick_ms;
+		start_ms, run_ms, stream_hold_ms, terminate_running_ms, invoice_ms, payment_tick_ms,
+		vpn_fin_ms, vpn_silence_ms;
 };
 
 struct devnet {
@@ -43,9 +45,12 @@ struct devnet {
 	struct market *market;
 	struct payment *payment;
 	struct activities *activities;
+	struct vpn *vpn;
 	struct nets *nets;
 	struct gsb *gsb;
 	struct faults *faults;
+	double swap_rate; /* of messages to an instance that are overtaken, 0 to 1 */
+	unsigned swap_seed;
 };
 
 /* One provider: a node that offers, negotiates, executes and bills. provider.c; made by options or the control
@@ -102,6 +107,9 @@ bool activity_bill(struct devnet *devnet, const char *activity_id, struct activi
 /* The activity's exe-unit dies (fault, or the provider goes away). */
 void activity_kill_provider(struct devnet *devnet, struct provider *provider);
 
+/* An instance has come into the network: the requestor is there as well from now on, where it has that network. */
+void nets_joined(struct devnet *devnet, const char *network);
+
 /* What a restart of the daemon forgets: networks, services, scans, waiting polls. */
 void nets_forget(struct devnet *devnet);
 void gsb_forget(struct devnet *devnet);
@@ -115,6 +123,8 @@ void payment_free(struct payment *payment);
 struct activities *activities_new(struct devnet *devnet);
 void activities_free(
 	struct activities *activities); /* kills what runs, waits for it, removes its directories */
+struct vpn *vpn_new(struct devnet *devnet);
+void vpn_free(struct vpn *vpn);
 struct nets *nets_new(struct devnet *devnet);
 void nets_free(struct nets *nets);
 struct gsb *gsb_new(struct devnet *devnet);

@@ -4,6 +4,7 @@
 
 #include "core/mem.h"
 #include "tests/devnet/fault.h"
+#include "tests/devnet/vpn.h"
 
 enum { UNRESPONSIVE_MS = 5000, RUNNING_STEPS = 3, INTERRUPT_MS = 20 };
 
@@ -249,10 +250,23 @@ void exe_unit_count(const struct exe_unit *unit, struct buf *out)
 		   batches[true], batches[false], commands[true], commands[false]);
 }
 
+void machine_plug(struct machine *machine)
+{
+	if (machine->port)
+		vpn_port_open(machine->port, sandbox_cable(machine->sandbox));
+}
+
+static void unplug(struct machine *machine)
+{
+	vpn_port_free(machine->port);
+	machine->port = NULL;
+}
+
 static void machine_free(struct machine *machine)
 {
 	DL_DELETE(*machine->list, machine);
 	loop_forget(machine->loop, machine);
+	unplug(machine);
 	sandbox_free(machine->sandbox);
 	for (char **one = machine->volumes; one && *one; one++)
 		free(*one);
@@ -268,6 +282,7 @@ static void machine_free(struct machine *machine)
 void machine_drop(struct machine *machine)
 {
 	machine->unit = NULL;
+	unplug(machine);
 	if (machine->sandbox && !machine->over)
 		sandbox_kill(machine->sandbox);
 	else

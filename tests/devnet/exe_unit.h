@@ -86,8 +86,9 @@ struct machine {
 	struct loop *loop;
 	struct exe_unit *unit; /* NULL when it has let go */
 	struct sandbox *sandbox;
-	char **volumes; /* ends with NULL */
-	char **env;     /* of the image; NULL: the default */
+	struct vpn_port *port; /* NULL: in no network */
+	char **volumes;        /* ends with NULL */
+	char **env;            /* of the image; NULL: the default */
 	char *directory;
 	bool up, over;
 };
@@ -137,6 +138,7 @@ void exe_unit_set(struct exe_unit *unit, struct state_pair state);
 bool exe_unit_terminate(struct exe_unit *unit, struct batch *by);
 void exe_unit_count(const struct exe_unit *unit, struct buf *out); /* {"batches_done":… of a forced end */
 
+void machine_plug(struct machine *machine); /* into its networks, once it is up */
 void machine_drop(struct machine *machine); /* kills it; it frees itself */
 void machine_free_all(struct machine **list);
 

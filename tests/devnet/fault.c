@@ -53,6 +53,10 @@ const struct fault_point fault_points[] = {
 	{"invoice-sum", false, "the invoice asks for ten times what is due"},
 	{"accept", false, "accepting a document fails: the provider does not answer"},
 	{"unreachable", false, "a call to the provider is not answered"},
+	{"swap", false, "a websocket message to an instance is overtaken by those behind it, beside chance"},
+	{"keep-order", false, "a websocket message to an instance is not overtaken"},
+	{"cut-websocket", false, "a websocket to an instance breaks off (skip: after so many messages)"},
+	{"silent-websocket", false, "a websocket to an instance goes silent, and stays open"},
 	{NULL, false, NULL},
 };
 

@@ -15,7 +15,10 @@
 	X(stream_hold_ms, 42, 0, 42)                                                                         \
 	X(terminate_running_ms, 1000, 0, 1000)                                                               \
 	X(invoice_ms, 300, 0, 300)                                                                           \
-	X(payment_tick_ms, 1000, 0, 1000)
+	X(payment_tick_ms, 1000, 0, 1000)                                                                    \
+	/* how long a websocket outlives the end of its connection, and its silence: fast is a thirtieth */  \
+	X(vpn_fin_ms, 90000, 3000, 90000)                                                                    \
+	X(vpn_silence_ms, 120000, 4000, 120000)
 
 struct latencies latency_of(enum latency_mood mood)
 {

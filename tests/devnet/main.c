@@ -19,6 +19,8 @@
 #include "tests/devnet/server.h"
 #include "tests/devnet/work_dir.h"
 
+/* Measured: 4 to 14 of 100 messages sent at once (reference/yagna-api.md 6.4). */
+enum { SWAP_DEFAULT = 12 };
 enum { PROVIDERS_DEFAULT = 8, WHY_SIZE = 200, EXIT_USAGE = 2 };
 
 struct options {
@@ -27,6 +29,7 @@ struct options {
 	const char *appkey, *subnet, *funds, *parent_dir;
 	enum latency_mood mood;
 	unsigned providers;
+	unsigned swap_percent;
 	bool with_parent;
 	bool ends; /* -h, -V: done */
 };
@@ -40,6 +43,7 @@ static const char usage[] =
 	"  --subnet NAME       subnet of the providers (default \"public\")\n"
 	"  --providers N       how many providers there are (default 8; one of eight rejects)\n"
 	"  --funds GLM         what the requestor owns (default: whatever it asks for)\n"
+	"  --swap PERCENT      websocket messages to an instance that others overtake (default 12)\n"
 	"  --fast              nothing takes longer than it must\n"
 	"  --real              times as measured on a real network\n"
 	"  --work-dir DIR      where the instances' files are kept while it runs (default: $TMPDIR or /tmp)\n"
@@ -98,6 +102,16 @@ static bool take_work_dir(struct options *options, const char *value)
 	return *value;
 }
 
+static bool take_swap(struct options *options, const char *value)
+{
+	struct err err = {0};
+	uint64_t percent;
+	if (text_integer(value, 0, 100, &percent, &err))
+		return false;
+	options->swap_percent = (unsigned)percent;
+	return true;
+}
+
 static bool take_fast(struct options *options, const char *value)
 {
 	options->mood = LATENCY_FAST;
@@ -136,17 +150,12 @@ static const struct option_row {
 	bool argument;
 	bool (*take)(struct options *options, const char *value);
 } option_rows[] = {
-	{"listen", 0, true, take_listen},
-	{"appkey", 0, true, take_appkey},
-	{"subnet", 0, true, take_subnet},
-	{"providers", 0, true, take_providers},
-	{"funds", 0, true, take_funds},
-	{"work-dir", 0, true, take_work_dir},
-	{"fast", 0, false, take_fast},
-	{"real", 0, false, take_real},
-	{"help", 'h', false, take_help},
-	{"version", 'V', false, take_version},
-	{"with-parent", 0, false, take_with_parent},
+	{"listen", 0, true, take_listen},      {"appkey", 0, true, take_appkey},
+	{"subnet", 0, true, take_subnet},      {"providers", 0, true, take_providers},
+	{"funds", 0, true, take_funds},        {"work-dir", 0, true, take_work_dir},
+	{"swap", 0, true, take_swap},          {"fast", 0, false, take_fast},
+	{"real", 0, false, take_real},         {"help", 'h', false, take_help},
+	{"version", 'V', false, take_version}, {"with-parent", 0, false, take_with_parent},
 };
 enum { OPTIONS = sizeof(option_rows) / sizeof(*option_rows), FIRST_VALUE = 256 };
 
@@ -235,7 +244,9 @@ static int run(const struct options *options, pid_t parent)
 				.platform = "erc20-hoodi-tglm",
 				.funds = options->funds,
 				.work_dir = dir.path,
-				.latencies = latency_of(options->mood)};
+				.latencies = latency_of(options->mood),
+				.swap_rate = options->swap_percent / 100.0,
+				.swap_seed = 1};
 	devnet.loop = made ? loop_new() : NULL;
 	if (!devnet.loop) {
 		fprintf(stderr, "golem-devnet: cannot start: %s\n", strerror(errno));
@@ -271,7 +282,8 @@ int main(int argc, char **argv)
 				  .port = 7465,
 				  .appkey = key && *key ? key : "devnet",
 				  .subnet = "public",
-				  .providers = PROVIDERS_DEFAULT};
+				  .providers = PROVIDERS_DEFAULT,
+				  .swap_percent = SWAP_DEFAULT};
 	signal(SIGPIPE, SIG_IGN);
 	int status = EXIT_USAGE;
 	if (read_options(&options, argc, argv))

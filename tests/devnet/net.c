@@ -12,9 +12,9 @@
 #include "tests/devnet/ip.h"
 #include "tests/devnet/route.h"
 #include "tests/devnet/serde.h"
-
-/* Seconds without a SYN-ACK until the daemon gives a connection up. */
-static const double tcp_connect_timeout = 5.0;
+#include "tests/devnet/stack.h"
+#include "tests/devnet/tunnel.h"
+#include "tests/devnet/vpn.h"
 
 struct address {
 	struct address *next;
@@ -27,13 +27,6 @@ struct member {
 	struct ip ip;
 };
 
-/* A websocket request that waits for its TCP connection. */
-struct dial {
-	struct dial *prev, *next;
-	struct network *network;
-	struct exchange *exchange;
-};
-
 struct network {
 	char id[33];
 	char owner[43];
@@ -41,7 +34,10 @@ struct network {
 	struct ip gateway;
 	struct address *addresses; /* the daemon's own, in order of assignment */
 	struct member *members;    /* sorted by id, then ip */
-	struct dial *dials;
+	struct stack *stack;       /* the daemon's own end; NULL: not needed yet */
+	struct vpn_port *port;     /* of the stack */
+	struct tunnel *tunnels;
+	struct nets *nets;
 	bool stack_dead; /* an IPv6 target makes the real stack panic; the network answers nothing afterwards
 			  */
 	UT_hash_handle hh;
@@ -56,12 +52,6 @@ static const char address_syntax[] = "Invalid IP address: invalid IP address syn
 
 /* ---- a network
  * ---------------------------------------------------------------------------------------------- */
-
-static void dial_free(struct dial *dial)
-{
-	DL_DELETE(dial->network->dials, dial);
-	free(dial);
-}
 
 static void add_address(struct network *network, const struct ip *ip)
 {
@@ -100,22 +90,84 @@ static void remove_member(struct network *network, struct member *member)
 	free(member);
 }
 
+/* Pulled out first: what the kernel says of the sockets reaches nobody. */
+static void stop_stack(struct network *network)
+{
+	vpn_port_free(network->port);
+	network->port = NULL;
+	tunnel_end_all(&network->tunnels);
+	stack_free(network->stack);
+	network->stack = NULL;
+}
+
 static void network_free(struct nets *nets, struct network *network)
 {
 	struct address *address, *next_address;
 	struct member *member, *next_member;
-	struct dial *dial, *next_dial;
 	HASH_DEL(nets->networks, network);
-	DL_FOREACH_SAFE (network->dials, dial, next_dial) {
-		struct exchange *exchange = dial->exchange;
-		dial_free(dial);
-		exchange_reply_message(exchange, 500, "Cancelled");
-	}
+	stop_stack(network);
 	LL_FOREACH_SAFE (network->addresses, address, next_address)
 		free(address);
 	LL_FOREACH_SAFE (network->members, member, next_member)
 		remove_member(network, member);
 	free(network);
+}
+
+static uint32_t ip4(const struct ip *ip)
+{
+	uint32_t value;
+	memcpy(&value, ip->bytes, sizeof(value));
+	return value;
+}
+
+static struct nic_address nic_address_of(const struct network *network, const struct ip *ip)
+{
+	return (struct nic_address){ip4(ip), network->range.prefix};
+}
+
+static void on_stack_up(void *context, int cable)
+{
+	struct network *network = context;
+	vpn_port_open(network->port, cable);
+}
+
+/* The daemon's own end of the network, made when there is somebody to talk to. It has no address but in IPv4. */
+static void start_stack(struct network *network)
+{
+	struct devnet *devnet = network->nets->devnet;
+	struct member *member;
+	struct address *address;
+	if (network->stack || network->stack_dead || network->range.ip.v6)
+		return;
+	struct nic_address own = nic_address_of(network, &network->addresses->ip);
+	network->stack = stack_new(devnet->loop, &own, &(struct stack_events){on_stack_up, network});
+	if (!network->stack)
+		return;
+	LL_FOREACH (network->addresses->next, address) {
+		own = nic_address_of(network, &address->ip);
+		stack_add(network->stack, &own);
+	}
+	network->port = vpn_port_new(devnet->vpn, network->owner);
+	vpn_port_join(network->port, network->id);
+	LL_FOREACH (network->members, member)
+		vpn_port_know(network->port, network->id, ip4(&member->ip), member->id);
+}
+
+void nets_joined(struct devnet *devnet, const char *id)
+{
+	struct network *network;
+	HASH_FIND_STR(devnet->nets->networks, id, network);
+	if (network)
+		start_stack(network);
+}
+
+static bool is_own(const struct network *network, const struct ip *ip)
+{
+	struct address *address;
+	LL_FOREACH (network->addresses, address)
+		if (ip_equal(&address->ip, ip))
+			return true;
+	return false;
 }
 
 static cJSON *network_json(const struct network *network)
@@ -265,6 +317,7 @@ static void create_network(struct exchange *exchange)
 	snprintf(network->owner, sizeof network->owner, "%s", exchange_identity(exchange));
 	network->range = range;
 	network->gateway = gateway;
+	network->nets = nets;
 	ip_net_first_host(&range, &own);
 	add_address(network, &own);
 	HASH_ADD_STR(nets->networks, id, network);
@@ -333,6 +386,10 @@ static void post_address(struct exchange *exchange)
 	} else if (!ip_allowed(&ip)) {
 		reply_not_allowed(exchange, &ip);
 	} else {
+		if (!is_own(network, &ip) && network->stack && !ip.v6) {
+			struct nic_address own = nic_address_of(network, &ip);
+			stack_add(network->stack, &own);
+		}
 		add_address(network, &ip);
 		reply_null(exchange);
 	}
@@ -375,6 +432,8 @@ static void post_node(struct exchange *exchange)
 		exchange_reply_message(exchange, 400, "Invalid network IP address: %s", text);
 	} else {
 		add_member(network, values[0], &ip);
+		if (!ip.v6)
+			vpn_announce(exchange_devnet(exchange)->vpn, network->id, ip4(&ip), values[0]);
 		reply_null(exchange);
 	}
 }
@@ -388,6 +447,7 @@ static void delete_node(struct exchange *exchange)
 	LL_FOREACH_SAFE (network->members, member, next)
 		if (strcmp(member->id, exchange_part(exchange, 1)) == 0)
 			remove_member(network, member);
+	vpn_retract(exchange_devnet(exchange)->vpn, network->id, exchange_part(exchange, 1));
 	reply_null(exchange);
 }
 
@@ -407,26 +467,12 @@ static bool parse_port(const char *text, unsigned *port)
 	return errno == 0 && *end == '\0' && value <= UINT16_MAX;
 }
 
-static void nobody_answers(struct exchange *exchange, void *context)
-{
-	dial_free(context);
-	exchange_reply_empty(exchange, 504);
-}
-
-static void caller_is_gone(struct exchange *exchange, void *context)
-{
-	dial_free(context);
-}
-
 /* Frames to an address without a known endpoint are dropped silently: only the timeout ends the waiting. The
- * request need not be a websocket one for that. */
-static void dial(struct exchange *exchange, struct network *network)
+ * request need not be a websocket one for that. The daemon does not find itself either. */
+static void dial(struct exchange *exchange, struct network *network, const struct ip *ip, uint16_t port)
 {
-	struct dial *dial = mem_alloc(sizeof *dial);
-	dial->network = network;
-	dial->exchange = exchange;
-	DL_APPEND(network->dials, dial);
-	exchange_wait(exchange, tcp_connect_timeout, nobody_answers, caller_is_gone, dial);
+	start_stack(network);
+	tunnel_open(exchange, is_own(network, ip) ? NULL : network->stack, ip4(ip), port, &network->tunnels);
 }
 
 static void connect_tcp(struct exchange *exchange)
@@ -447,11 +493,12 @@ static void connect_tcp(struct exchange *exchange)
 		reply_not_allowed(exchange, &ip);
 	} else if (ip.v6) {
 		network->stack_dead = true;
+		stop_stack(network);
 		live_network(exchange);
 	} else if (port == 0) {
 		exchange_reply_message(exchange, 400, "Connection error: unaddressable destination");
 	} else {
-		dial(exchange, network);
+		dial(exchange, network, &ip, (uint16_t)port);
 	}
 }
 

@@ -40,15 +40,20 @@ struct part {
 	}
 PART(market)
 PART(payment)
+PART(vpn)
 PART(activities)
 PART(nets)
 PART(gsb)
 
-/* In order of making; market before what hears of its agreements. */
+/* In order of making; market before what hears of its agreements, vpn before what plugs into it. */
 static const struct part parts[] = {
-	{make_market, free_market, scan_forget},  {make_payment, free_payment, NULL},
-	{make_activities, free_activities, NULL}, {make_nets, free_nets, nets_forget},
-	{make_gsb, free_gsb, gsb_forget},         {NULL, NULL, NULL},
+	{make_market, free_market, scan_forget},
+	{make_payment, free_payment, NULL},
+	{make_vpn, free_vpn, NULL},
+	{make_activities, free_activities, NULL},
+	{make_nets, free_nets, nets_forget},
+	{make_gsb, free_gsb, gsb_forget},
+	{NULL, NULL, NULL},
 };
 
 void parts_make(struct devnet *devnet)

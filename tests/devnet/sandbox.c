@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/mem.h"
+#include "tests/devnet/namespace.h"
 #include "tests/devnet/sandbox_inside.h"
 
 struct sandbox {
@@ -27,7 +28,7 @@ struct sandbox {
 	struct loop_watch *socket_watch, *end_watch;
 	pid_t pid;
 	int socket, end; /* the pid descriptor */
-	int root;
+	int root, cable;
 	uint64_t runs;
 	bool isolated, ended, killed;
 	double cpu; /* last value read */
@@ -36,21 +37,13 @@ struct sandbox {
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 					  "HOME=/root", "LANG=C.UTF-8", NULL};
 
-/* Like fork(), into new namespaces: the child goes on here. */
-static pid_t fork_into(unsigned long namespaces)
-{
-	return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
-}
-
 /* The child's copy of the devnet never leaves this function. */
 static pid_t make_init(struct sandbox_inside *inside)
 {
 	unsigned long namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
 	static bool told;
-	if (inside->unprivileged)
-		namespaces |= CLONE_NEWUSER;
 	inside->isolated = true;
-	pid_t pid = fork_into(namespaces);
+	pid_t pid = namespace_fork(namespaces);
 	if (pid < 0 && errno != EAGAIN && errno != ENOMEM) {
 		if (!told)
 			fprintf(stderr,
@@ -63,26 +56,33 @@ static pid_t make_init(struct sandbox_inside *inside)
 			 inside->spec->name);
 		if (mkdir(inside->plain, 0700) && errno != EEXIST)
 			return -1;
-		pid = fork_into(0);
+		pid = namespace_fork(0);
 	}
 	if (pid == 0)
 		sandbox_init(inside);
 	return pid;
 }
 
+static void close_all(int *fds, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
 static void forget_root(struct sandbox *sandbox)
 {
-	if (sandbox->root >= 0)
-		close(sandbox->root);
+	close_all(&sandbox->root, 1);
 	sandbox->root = -1;
 }
 
-static void hear(struct sandbox *sandbox, const struct sandbox_report *said, int root)
+static void hear(struct sandbox *sandbox, const struct sandbox_report *said, int root, int cable)
 {
 	const struct sandbox_events *events = &sandbox->events;
 	switch ((enum sandbox_word)said->word) {
 	case SANDBOX_READY:
 		sandbox->root = root;
+		sandbox->cable = cable;
 		events->ready(events->context, NULL);
 		return;
 	case SANDBOX_FAILED:
@@ -95,8 +95,7 @@ static void hear(struct sandbox *sandbox, const struct sandbox_report *said, int
 		events->refused(events->context, said->run, said->value);
 		break;
 	}
-	if (root >= 0)
-		close(root);
+	close_all((int[]){root, cable}, SANDBOX_READY_FDS);
 }
 
 static void on_socket(void *context, int readiness)
@@ -105,10 +104,10 @@ static void on_socket(void *context, int readiness)
 	(void)readiness;
 	while (sandbox->socket_watch) {
 		struct sandbox_report said;
-		int root = -1;
-		unsigned count = 1;
+		int fds[SANDBOX_READY_FDS] = {-1, -1};
+		unsigned count = SANDBOX_READY_FDS;
 		ssize_t got =
-			sandbox_receive(sandbox->socket, &said, sizeof(said), &root, &count, MSG_DONTWAIT);
+			namespace_receive(sandbox->socket, &said, sizeof(said), fds, &count, MSG_DONTWAIT);
 		if (got < 0)
 			return;
 		if (got != (ssize_t)sizeof(said)) { /* its end, which the pid descriptor tells */
@@ -116,7 +115,7 @@ static void on_socket(void *context, int readiness)
 			return;
 		}
 		said.text[sizeof(said.text) - 1] = '\0';
-		hear(sandbox, &said, count ? root : -1);
+		hear(sandbox, &said, fds[0], fds[1]);
 	}
 }
 
@@ -134,13 +133,6 @@ static void on_end(void *context, int readiness)
 	sandbox->events.gone(sandbox->events.context);
 }
 
-static void close_all(int *fds, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
 struct sandbox *sandbox_start(struct loop *loop, const struct sandbox_spec *spec,
 			      const struct sandbox_events *events)
 {
@@ -154,6 +146,7 @@ struct sandbox *sandbox_start(struct loop *loop, const struct sandbox_spec *spec
 	struct sandbox_inside inside = {.spec = spec,
 					.socket = pair[1],
 					.image = image,
+					.cable = -1,
 					.uid = geteuid(),
 					.gid = getegid(),
 					.unprivileged = geteuid() != 0};
@@ -173,6 +166,7 @@ struct sandbox *sandbox_start(struct loop *loop, const struct sandbox_spec *spec
 				    .socket = pair[0],
 				    .end = end,
 				    .root = -1,
+				    .cable = -1,
 				    .isolated = inside.isolated};
 	pair[0] = -1;
 	fcntl(end, F_SETFD, FD_CLOEXEC);
@@ -232,7 +226,7 @@ uint64_t sandbox_run(struct sandbox *sandbox, const struct sandbox_program *prog
 	if (file < 0)
 		return 0;
 	int fds[SANDBOX_ORDER_FDS] = {file, program->out, program->err};
-	int sent = sandbox_send(sandbox->socket, &order, sizeof(order), fds, SANDBOX_ORDER_FDS);
+	int sent = namespace_send(sandbox->socket, &order, sizeof(order), fds, SANDBOX_ORDER_FDS);
 	int saved = errno;
 	close(file);
 	errno = saved;
@@ -260,7 +254,7 @@ void sandbox_free(struct sandbox *sandbox)
 	loop_unwatch(&sandbox->socket_watch);
 	loop_unwatch(&sandbox->end_watch);
 	forget_root(sandbox);
-	close(sandbox->socket);
+	close_all((int[]){sandbox->cable, sandbox->socket}, 2);
 	if (!sandbox->ended)
 		waitpid(sandbox->pid, NULL, 0);
 	close(sandbox->end);
@@ -270,6 +264,11 @@ void sandbox_free(struct sandbox *sandbox)
 int sandbox_root(const struct sandbox *sandbox)
 {
 	return sandbox->root;
+}
+
+int sandbox_cable(const struct sandbox *sandbox)
+{
+	return sandbox->cable;
 }
 
 bool sandbox_isolated(const struct sandbox *sandbox)

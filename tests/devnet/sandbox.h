@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "core/loop.h"
+#include "tests/devnet/nic.h"
 
 struct sandbox;
 
@@ -33,7 +34,9 @@ struct sandbox_spec {
 	const char *hostname;
 	const struct sandbox_host *hosts; /* for /etc/hosts */
 	unsigned host_count;
-	const char *const *volumes; /* directories that are there, absolute; ends with NULL */
+	const struct nic_address *addresses; /* of its interface in private networks */
+	unsigned address_count;              /* 0: it has none */
+	const char *const *volumes;          /* directories that are there, absolute; ends with NULL */
 };
 
 struct sandbox_events {
@@ -68,6 +71,8 @@ void sandbox_free(struct sandbox *sandbox); /* kills and waits for the end; take
 
 /* The root as seen from outside, for openat2() with RESOLVE_IN_ROOT; -1 before `ready`. Stays the sandbox's. */
 int sandbox_root(const struct sandbox *sandbox);
+/* The packet socket at the other end of its interface (nic.h), likewise; -1 without one. */
+int sandbox_cable(const struct sandbox *sandbox);
 /* Processor time of all that ran or runs in it, in seconds. */
 double sandbox_cpu(struct sandbox *sandbox);
 bool sandbox_isolated(const struct sandbox *sandbox); /* false: a plain directory */

@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/devnet/namespace.h"
 #include "tests/devnet/sandbox_inside.h"
 
 enum { RUNS_MAX = 4096, STRINGS_MAX = 1 << 20 };
@@ -45,65 +46,10 @@ struct program {
 	char **argv, **env;
 };
 
-int sandbox_send(int socket, const void *data, size_t len, const int *fds, unsigned count)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int) * SANDBOX_ORDER_FDS)];
-	} control = {0};
-	struct iovec part = {(void *)data, len};
-	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-	if (count) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof(int) * count);
-		memcpy(CMSG_DATA(&control.head), fds, sizeof(int) * count);
-	}
-	ssize_t sent;
-	do
-		sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	return sent == (ssize_t)len ? 0 : -1;
-}
-
-ssize_t sandbox_receive(int socket, void *data, size_t len, int *fds, unsigned *count, int flags)
-{
-	union {
-		struct cmsghdr head;
-		char space[CMSG_SPACE(sizeof(int) * SANDBOX_ORDER_FDS)];
-	} control = {0};
-	struct iovec part = {data, len};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control.space)};
-	ssize_t got;
-	do
-		got = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	unsigned most = *count;
-	*count = 0;
-	struct cmsghdr *head = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (!head || head->cmsg_type != SCM_RIGHTS)
-		return got;
-	unsigned came = (unsigned)((head->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	for (unsigned i = 0; i < came; i++) {
-		int fd;
-		memcpy(&fd, CMSG_DATA(head) + i * sizeof(int), sizeof(int));
-		if (i < most)
-			fds[(*count)++] = fd;
-		else
-			close(fd);
-	}
-	return got;
-}
-
 static void report(struct init *init, enum sandbox_word word, uint64_t run, int value)
 {
 	struct sandbox_report said = {.word = word, .value = value, .run = run};
-	sandbox_send(init->socket, &said, sizeof(said), NULL, 0);
+	namespace_send(init->socket, &said, sizeof(said), NULL, 0);
 }
 
 /* The n strings from *at on as a list that ends with NULL; NULL when there are not as many. */
@@ -268,7 +214,7 @@ static bool take_order(struct init *init)
 	struct sandbox_order order;
 	int fds[SANDBOX_ORDER_FDS];
 	unsigned count = SANDBOX_ORDER_FDS;
-	ssize_t got = sandbox_receive(init->socket, &order, sizeof(order), fds, &count, 0);
+	ssize_t got = namespace_receive(init->socket, &order, sizeof(order), fds, &count, 0);
 	if (got == (ssize_t)sizeof(order) && count == SANDBOX_ORDER_FDS)
 		obey(init, &order, fds);
 	for (unsigned i = 0; i < count; i++)
@@ -336,38 +282,21 @@ static int child_signals(void)
 	return signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* The standard descriptors become those of programs that ask for nothing else. */
-static void lead_nowhere(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-	if (null > STDERR_FILENO)
-		close(null);
-}
-
-/* Only the socket, the image and the standard descriptors stay. */
-static void keep_descriptors(struct sandbox_inside *inside)
-{
-	int kept = fcntl(inside->socket, F_DUPFD_CLOEXEC, 5);
-	int image = inside->image < 0 ? -1 : fcntl(inside->image, F_DUPFD_CLOEXEC, 5);
-	dup3(kept, 3, O_CLOEXEC);
-	inside->socket = 3;
-	if (image >= 0)
-		inside->image = dup3(image, 4, O_CLOEXEC);
-	syscall(SYS_close_range, image >= 0 ? 5u : 4u, ~0u, 0u);
-	lead_nowhere();
-}
-
-static void say_ready(struct init *init, const char *why)
+static void say_ready(struct init *init, const char *why, int cable)
 {
 	struct sandbox_report said = {.word = why ? SANDBOX_FAILED : SANDBOX_READY};
 	int root = why ? -1 : open(init->isolated ? "/" : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fds[SANDBOX_READY_FDS] = {root, cable};
 	if (why)
 		snprintf(said.text, sizeof(said.text), "%s", why);
-	sandbox_send(init->socket, &said, sizeof(said), &root, root >= 0);
+	namespace_send(init->socket, &said, sizeof(said), fds,
+		       root < 0    ? 0u
+		       : cable < 0 ? 1u
+				   : (unsigned)SANDBOX_READY_FDS);
 	if (root >= 0)
 		close(root);
+	if (cable >= 0)
+		close(cable);
 }
 
 /* Without a pid namespace the descendants, all of them ours by subreaping, are killed one by one. */
@@ -418,7 +347,7 @@ void sandbox_init(struct sandbox_inside *inside)
 	char why[200];
 	struct init init = {.isolated = inside->isolated};
 	block_signals();
-	keep_descriptors(inside);
+	namespace_keep(&inside->socket, &inside->image);
 	init.socket = inside->socket;
 	init.signals = child_signals();
 	forget_arguments();
@@ -429,11 +358,11 @@ void sandbox_init(struct sandbox_inside *inside)
 	if (sandbox_build(inside, why, sizeof(why)) == 0) {
 		if (inside->image >= 0)
 			close(inside->image);
-		lead_nowhere(); /* the same device, by the name it has inside */
-		say_ready(&init, NULL);
+		namespace_lead_nowhere(); /* the same device, by the name it has inside */
+		say_ready(&init, NULL, inside->cable);
 		serve(&init);
 	} else {
-		say_ready(&init, why);
+		say_ready(&init, why, -1);
 	}
 	if (!inside->isolated) {
 		kill_descendants();

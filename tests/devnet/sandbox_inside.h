@@ -20,11 +20,11 @@ struct sandbox_order {
 	uint64_t size;
 	uint32_t argc, envc;
 };
-enum { SANDBOX_ORDER_FDS = 3 };
+enum { SANDBOX_ORDER_FDS = 3, SANDBOX_READY_FDS = 2 };
 
 enum sandbox_word { SANDBOX_READY, SANDBOX_FAILED, SANDBOX_EXITED, SANDBOX_REFUSED };
 
-/* Inside to outside; SANDBOX_READY comes with the descriptor of the root. */
+/* Inside to outside; SANDBOX_READY comes with the descriptors of the root and, in a network, of the cable. */
 struct sandbox_report {
 	uint32_t word;
 	int32_t value; /* exit code, or errno */
@@ -37,6 +37,7 @@ struct sandbox_inside {
 	const struct sandbox_spec *spec;
 	int socket;
 	int image; /* descriptor, or -1 */
+	int cable; /* the other end of its network interface, once made; or -1 */
 	bool isolated;
 	unsigned uid, gid; /* outside, to be mapped to root; only without privileges */
 	bool unprivileged;
@@ -47,9 +48,5 @@ struct sandbox_inside {
 int sandbox_build(struct sandbox_inside *inside, char *why, size_t size);
 /* The whole life of the init; never returns. */
 void sandbox_init(struct sandbox_inside *inside) __attribute__((noreturn));
-/* Sends a message with descriptors; 0, or -1 with errno. */
-int sandbox_send(int socket, const void *data, size_t len, const int *fds, unsigned count);
-/* Bytes received, 0 at the end, -1 with errno; at most `*count` descriptors, closed on exec. */
-ssize_t sandbox_receive(int socket, void *data, size_t len, int *fds, unsigned *count, int flags);
 
 #endif

@@ -22,6 +22,8 @@
 #include <linux/capability.h>
 #include <unistd.h>
 
+#include "tests/devnet/namespace.h"
+#include "tests/devnet/nic.h"
 #include "tests/devnet/sandbox_inside.h"
 
 /* Everything is built under this directory, which every Linux has and which a memory filesystem covers first. */
@@ -59,21 +61,6 @@ static int make_directories(const char *path, mode_t mode)
 		*slash = '/';
 	}
 	return mkdir(part, mode) && errno != EEXIST ? -1 : 0;
-}
-
-/* Root inside is the caller outside; allowed to everybody for exactly one id each. */
-static int map_user(const struct sandbox_inside *inside)
-{
-	char map[64];
-	if (!inside->unprivileged)
-		return 0;
-	if (write_text("/proc/self/setgroups", "deny"))
-		return -1;
-	snprintf(map, sizeof(map), "0 %u 1\n", inside->gid);
-	if (write_text("/proc/self/gid_map", map))
-		return -1;
-	snprintf(map, sizeof(map), "0 %u 1\n", inside->uid);
-	return write_text("/proc/self/uid_map", map);
 }
 
 static int loopback_up(void)
@@ -373,11 +360,14 @@ static void limit_privileges(void)
 static int build_isolated(struct sandbox_inside *inside, char *why, size_t size)
 {
 	const struct sandbox_spec *spec = inside->spec;
-	const char *name = spec->hostname ? spec->hostname : spec->name;
-	if (map_user(inside))
+	const char *name = spec->hostname ? spec->hostname : spec->name, *step;
+	if (inside->unprivileged && namespace_map_user(inside->uid, inside->gid))
 		return failed(why, size, "mapping the user");
 	if (sethostname(name, strlen(name)))
 		return failed(why, size, "setting the host name");
+	if (spec->address_count &&
+	    (inside->cable = nic_make(spec->addresses, spec->address_count, &step)) < 0)
+		return failed(why, size, step);
 	if (loopback_up())
 		return failed(why, size, "bringing up the loopback");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
@@ -400,6 +390,10 @@ static int build_plain(struct sandbox_inside *inside, char *why, size_t size)
 {
 	if (inside->image >= 0) {
 		snprintf(why, size, "an image needs namespaces, which the kernel refuses here");
+		return -1;
+	}
+	if (inside->spec->address_count) {
+		snprintf(why, size, "a network needs namespaces, which the kernel refuses here");
 		return -1;
 	}
 	if (make_volumes(inside->spec, inside->plain) || write_etc(inside->spec, inside->plain) ||

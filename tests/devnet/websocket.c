@@ -81,6 +81,12 @@ void websocket_gone(struct websocket *websocket)
 	free(websocket);
 }
 
+void websocket_mute(struct websocket *websocket)
+{
+	websocket->ending = true;
+	loop_cancel(&websocket->beat);
+}
+
 void websocket_end(struct websocket *websocket)
 {
 	websocket->ending = true;

@@ -38,6 +38,9 @@ void websocket_send(struct websocket *websocket, const void *data, size_t len);
 size_t websocket_queued(const struct websocket *websocket);     /* bytes not yet taken by the kernel */
 void websocket_pause(struct websocket *websocket, bool paused); /* stops reading from the client */
 
+/* Nothing is sent, answered or told any more, but for `gone`: it looks as if the path had died. */
+void websocket_mute(struct websocket *websocket);
+
 /* A Close frame; the connection stays until the client hangs up (5 s at most). */
 void websocket_close(struct websocket *websocket, unsigned code, const char *reason);
 void websocket_end(struct websocket *websocket); /* ends the connection without a Close frame */
