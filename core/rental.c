@@ -224,7 +224,7 @@ static void cancelled(void *context, const struct yagna_failure *failure)
 	if (failure) /* 410: approved meanwhile; else nobody knows, and terminating is right or refused */
 		rental_terminate(instance);
 	else
-		elsewhere(instance, OFFER_OPEN, NULL);
+		elsewhere(instance, instance->ending ? OFFER_OPEN : OFFER_FAILED, "agreement: not answered");
 }
 
 static void approval_answered(void *context, const struct yagna_failure *failure,
@@ -265,8 +265,8 @@ static void approval_answered(void *context, const struct yagna_failure *failure
 		instance->again = loop_after(instance->obj.golem->loop, 500, wait_approval, instance);
 	} else if (failure) { /* it may be approved all the same */
 		cancel_agreement(instance);
-	} else if (approval == YAGNA_PENDING) {
-		wait_approval(instance);
+	} else if (approval == YAGNA_PENDING) { /* a provider that means it needs no second */
+		cancel_agreement(instance);
 	} else if (approval == YAGNA_APPROVED) {
 		approved(instance);
 	} else {

@@ -8,7 +8,8 @@
 
 enum {
 	BRIEF_S = 20,
-	MARGIN_S = 10, /* beyond what the server may take: an answer on its way is not thrown away */
+	MARGIN_S = 10,         /* beyond what the server may take: an answer on its way is not thrown away */
+	TEXT_ANSWER_MAX = 512, /* ids and versions: they are kept, shown and sent again */
 };
 
 struct yagna {
@@ -262,8 +263,9 @@ void yagna_read_text(struct yagna_call *call, const struct yagna_failure *failur
 	struct yagna_failure own;
 	struct err err = {0};
 
-	if (!failure && (!cJSON_IsString(json) || !*json->valuestring)) {
-		err_set(&err, EIO, "it is not a text");
+	if (!failure &&
+	    (!cJSON_IsString(json) || !*json->valuestring || strlen(json->valuestring) > TEXT_ANSWER_MAX)) {
+		err_set(&err, EIO, "it is not a short text");
 		failure = yagna_checked(&own, call, &err);
 	}
 	call->reply.text(call->context, failure, failure ? NULL : json->valuestring);
