@@ -28,6 +28,7 @@ struct adoption {
 	struct price price;
 	unsigned threads;
 	char *provider_name;
+	char *network; /* yagna's id of one that may be ours */
 };
 
 static void next(void *context);
@@ -114,6 +115,7 @@ static struct backend *backend_again(struct golem *golem, const char *name)
 	}
 	backend->entry = entry->number;
 	backend_enter(backend, BACKEND_STARTING, NULL);
+	backend_take_networks(backend, true);
 	market_begin(backend, account, allocation->id, allocation->number);
 	return backend->market ? backend : NULL;
 }
@@ -141,6 +143,7 @@ static struct instance *instance_again(struct adoption *adoption, const struct j
 	instance->price = mem_dup(&adoption->price, sizeof(adoption->price));
 	instance->threads = adoption->threads;
 	instance->approved = true;
+	membership_adopt(instance, entry->facts);
 	return instance;
 }
 
@@ -332,6 +335,76 @@ static void allocations_listed(void *context, const struct yagna_failure *failur
 	strike_off(adoption);
 }
 
+/* --- networks ---------------------------------------------------------------------------------------------- */
+
+static void network_looked_at(void *context, const struct yagna_failure *failure,
+			      const struct yagna_net_node *nodes, unsigned count)
+{
+	struct adoption *adoption = context;
+	const struct journal_entry *entry = journal_get(adoption->golem->journal, adoption->entry);
+
+	adoption->call = NULL;
+	if (failure && !yagna_net_is_unknown(failure))
+		turn_away(adoption);
+	else if (failure)
+		strike_off(adoption);
+	else if (adoption->doubts || !network_adopt(adoption->golem, entry->number, entry->id, entry->facts))
+		adoption->call = yagna_delete_net(adoption->golem->yagna, entry->id, removed, adoption);
+	else
+		next(adoption);
+}
+
+/* Other programs' networks have nodes, ours was only just asked for. */
+static void unnamed_looked_at(void *context, const struct yagna_failure *failure,
+			      const struct yagna_net_node *nodes, unsigned count)
+{
+	struct adoption *adoption = context;
+	MEM_AUTO char *id = mem_move(&adoption->network);
+
+	adoption->call = NULL;
+	if (failure && !yagna_net_is_unknown(failure))
+		turn_away(adoption);
+	else if (failure || count)
+		strike_off(adoption);
+	else
+		adoption->call = yagna_delete_net(adoption->golem->yagna, id, removed, adoption);
+}
+
+static void networks_listed(void *context, const struct yagna_failure *failure, const struct yagna_net *nets,
+			    unsigned count)
+{
+	struct adoption *adoption = context;
+	const struct journal_entry *entry = journal_get(adoption->golem->journal, adoption->entry);
+	struct range range;
+	const char *id = NULL;
+
+	adoption->call = NULL;
+	if (failure) {
+		turn_away(adoption);
+		return;
+	}
+	if (!range_parse(&range, fact(entry, "cidr"), NULL))
+		id = network_recognise(adoption->golem, &range, cJSON_GetObjectItem(entry->facts, "before"),
+				       nets, count);
+	if (!id) {
+		strike_off(adoption);
+		return;
+	}
+	free(adoption->network);
+	adoption->network = mem_strdup(id);
+	adoption->call =
+		yagna_list_net_nodes(adoption->golem->yagna, adoption->network, unnamed_looked_at, adoption);
+}
+
+static void treat_network(struct adoption *adoption, const struct journal_entry *entry)
+{
+	if (entry->id)
+		adoption->call =
+			yagna_list_net_nodes(adoption->golem->yagna, entry->id, network_looked_at, adoption);
+	else
+		adoption->call = yagna_list_nets(adoption->golem->yagna, networks_listed, adoption);
+}
+
 /* --- the walk ---------------------------------------------------------------------------------------------- */
 
 static void treat_agreement(struct adoption *adoption, const struct journal_entry *entry)
@@ -404,8 +477,10 @@ static void finish(struct adoption *adoption)
 	struct golem *golem = adoption->golem;
 	void (*done)(struct golem *) = adoption->done;
 
-	if (!adoption->doubts)
+	if (!adoption->doubts) {
 		sweep(golem);
+		networks_end_unused(golem);
+	}
 	adopt_end(golem);
 	begin_doubts(golem);
 	done(golem);
@@ -417,6 +492,7 @@ static void next(void *context)
 		enum journal_kind kind;
 		void (*treat)(struct adoption *adoption, const struct journal_entry *entry);
 	} passes[] = {
+		{JOURNAL_NETWORK, treat_network}, /* first: instances are taken up in them */
 		{JOURNAL_AGREEMENT, treat_agreement},
 		{JOURNAL_DEMAND, treat_demand},
 		{JOURNAL_ALLOCATION, treat_allocation},
@@ -494,5 +570,6 @@ void adopt_end(struct golem *golem)
 	free(adoption->doubts);
 	free(adoption->activity);
 	free(adoption->provider_name);
+	free(adoption->network);
 	free(adoption);
 }

@@ -81,6 +81,7 @@ static void release(struct obj *obj)
 	cost_forget(backend);
 	loop_cancel(&backend->budget_timer);
 	loop_cancel(&backend->settle_timer);
+	backend_release_networks(backend);
 	values_free(&backend->values);
 	free(backend->outcome);
 	obj_fini(obj);
@@ -103,6 +104,17 @@ static int set_pairs(struct values *values, const struct setting_pair *pairs, un
 	return 0;
 }
 
+/* The name of a private network is taken when the setting is made. */
+static int check_network_name(struct golem *golem, const char *name, const struct backend *backend,
+			      const struct values *values, struct err *err)
+{
+	enum networking networking = setting_networking(values_text(values, NULL, SET_NETWORKING));
+
+	return networking == NETWORKING_YES || networking == NETWORKING_RANGE
+		       ? network_check_name(golem, name, backend, err)
+		       : 0;
+}
+
 struct backend *backend_create(struct golem *golem, const char *name, const struct setting_pair *pairs,
 			       unsigned count, struct err *err)
 {
@@ -116,7 +128,7 @@ struct backend *backend_create(struct golem *golem, const char *name, const stru
 		err_set(err, EEXIST, "there is a backend \"%s\" already", name);
 		return NULL;
 	}
-	if (set_pairs(&values, pairs, count, err)) {
+	if (set_pairs(&values, pairs, count, err) || check_network_name(golem, name, NULL, &values, err)) {
 		values_free(&values);
 		return NULL;
 	}
@@ -154,6 +166,16 @@ void backend_setting(struct backend *backend, const struct setting *setting, str
 	}
 }
 
+static int check_new_networking(struct backend *backend, const char *value, size_t len, struct err *err)
+{
+	struct values values = {0};
+	int failed = values_set(&values, SET_NETWORKING, value, len, err) ||
+		     check_network_name(backend->obj.golem, backend->obj.name, backend, &values, err);
+
+	values_free(&values);
+	return failed ? -1 : 0;
+}
+
 int backend_set(struct backend *backend, const struct setting *setting, const char *value, size_t len,
 		struct err *err)
 {
@@ -161,6 +183,8 @@ int backend_set(struct backend *backend, const struct setting *setting, const ch
 	    backend->state != BACKEND_STOPPED)
 		return err_set(err, EBUSY, "%s cannot be changed while the backend is %s", setting->name,
 			       obj_state(&backend->obj));
+	if (setting_id(setting) == SET_NETWORKING && check_new_networking(backend, value, len, err))
+		return -1;
 	if (values_set(&backend->values, setting_id(setting), value, len, err))
 		return -1;
 	obj_changed(&backend->obj, ASPECT_CONFIG);
@@ -234,6 +258,7 @@ static void given_back(struct backend *backend)
 {
 	journal_gone(backend->obj.golem->journal, backend->entry);
 	backend->entry = 0;
+	backend_release_networks(backend);
 	if (backend->state == BACKEND_STOPPING) {
 		struct err *why = mem_move(&backend->outcome);
 
@@ -272,6 +297,10 @@ void backend_look(struct backend *backend)
 			return;
 		owing = owing || (rental->account && !payment_settled(rental->account));
 	}
+	if (backend->private_network && backend->private_network->backend) { /* goes on when it is gone */
+		network_doom(backend->private_network, false);
+		return;
+	}
 	if (owing && !backend->settle_timer) {
 		backend->settle_timer = loop_after(
 			golem->loop, golem->leaving ? SETTLE_LEAVING_MS : SETTLE_MS, give_back, backend);
@@ -304,11 +333,21 @@ static void end_instances(struct backend *backend, enum reason reason, const str
 	}
 }
 
+/* Offers can be bought, and the private network is there. */
+static void look_whether_ready(struct backend *backend)
+{
+	const struct network *network = backend->private_network;
+
+	if (backend->state != BACKEND_STARTING || !backend->published ||
+	    (network && network->state != NETWORK_READY))
+		return;
+	backend_enter(backend, BACKEND_READY, NULL);
+	answer_start(backend, NULL);
+}
+
 void backend_published(struct backend *backend, const struct err *why)
 {
-	if (!why) {
-		backend_enter(backend, BACKEND_READY, NULL);
-	} else {
+	if (why) {
 		struct err kept = *why;
 
 		backend_enter(backend, BACKEND_ERROR, &kept);
@@ -319,7 +358,19 @@ void backend_published(struct backend *backend, const struct err *why)
 		backend_look(backend);
 		return;
 	}
-	answer_start(backend, NULL);
+	backend->published = true;
+	look_whether_ready(backend);
+}
+
+void backend_network_ready(struct backend *backend)
+{
+	look_whether_ready(backend);
+}
+
+void backend_network_failed(struct backend *backend, const struct err *why)
+{
+	if (backend->state == BACKEND_STARTING)
+		backend_published(backend, why);
 }
 
 void backend_stop_for(struct backend *backend, enum reason reason)
@@ -358,7 +409,7 @@ static int check_start(struct backend *backend, const struct account **account, 
 	if (connect_real_money(backend->obj.golem, backend) && !*backend_text(backend, SET_MAX_GLM_PER_HOUR))
 		return err_set(err, EDQUOT, "money is real on this network: set max_glm_per_hour first");
 	*account = connect_account(backend->obj.golem, backend, err);
-	return *account ? 0 : -1;
+	return *account && !backend_check_networks(backend, err) ? 0 : -1;
 }
 
 /* A verb right after the mount: yagna has been asked, and has not answered yet. */
@@ -413,9 +464,10 @@ void backend_start(struct backend *backend, struct order *order)
 	}
 	scan_end(backend);
 	backend->asked = order;
-	backend->released = false;
+	backend->released = backend->published = false;
 	backend_enter(backend, BACKEND_STARTING, NULL);
 	backend_journal(backend);
+	backend_take_networks(backend, false);
 	market_begin(backend, account, NULL, 0);
 }
 

@@ -126,6 +126,7 @@ static void adopted(struct golem *golem)
 {
 	golem->adopted = true;
 	obj_changed(&golem->obj, ASPECT_STATE);
+	networks_up(golem);
 	backend_do_pending(golem);
 	golem_look(golem);
 }
@@ -137,7 +138,9 @@ static void up(struct golem *golem)
 	payment_start(golem->payment, golem->cursor);
 	if (!golem->events)
 		poll_events(golem);
-	if (!golem->adopted && !golem->adoption)
+	if (golem->adopted)
+		networks_up(golem);
+	else if (!golem->adoption)
 		adopt_begin(golem, adopted);
 }
 
@@ -164,10 +167,13 @@ static void identity_answered(void *context, const struct yagna_failure *failure
 	struct golem *golem = context;
 
 	golem->asking = NULL;
-	if (failure)
+	if (failure) {
 		away(golem, &failure->err);
-	else
-		golem->asking = yagna_list_accounts(golem->yagna, accounts_answered, golem);
+		return;
+	}
+	free(golem->node_id);
+	golem->node_id = mem_strdup(identity->node_id);
+	golem->asking = yagna_list_accounts(golem->yagna, accounts_answered, golem);
 }
 
 static void version_answered(void *context, const struct yagna_failure *failure, const char *version)

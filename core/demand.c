@@ -18,6 +18,8 @@ static void add_machine(struct buf *out, const struct values *values)
 		   value(values, SET_SUBNET), value(values, SET_RUNTIME));
 	for (char *item; (item = setting_next_item(&capabilities)); free(item))
 		buf_printf(out, "(golem.runtime.capabilities=%s)", item);
+	if (setting_networking(value(values, SET_NETWORKING)) != NETWORKING_NO)
+		buf_adds(out, "(golem.runtime.capabilities=vpn)");
 	buf_printf(out, "(golem.inf.mem.gib>=%s)(golem.inf.storage.gib>=%s)", value(values, SET_MIN_MEM_GIB),
 		   value(values, SET_MIN_STORAGE_GIB));
 	buf_printf(out, "(golem.inf.cpu.cores>=%s)(golem.inf.cpu.threads>=%s)",

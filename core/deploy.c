@@ -294,9 +294,30 @@ static void send_batch(struct instance *instance, bool again)
 	}
 	instance->step = RENTAL_DEPLOYING;
 	instance->resetting = again;
-	send_script(instance, script_deploy(instance_text(instance, SET_VOLUMES), again, agent,
-					    instance_text(instance, SET_SETUP), &place, instance->stages));
+	send_script(instance,
+		    script_deploy(instance_text(instance, SET_VOLUMES), membership_deploy(instance), again,
+				  agent, instance_text(instance, SET_SETUP), &place, instance->stages));
 	instance_enter(instance, INSTANCE_DEPLOYING, NULL);
+}
+
+/* The addresses are told to yagna before a machine is made with them (reference/yagna-api.md 6.3). */
+static void make_machine(struct instance *instance, bool again)
+{
+	instance->joining = !membership_joined(instance);
+	instance->joining_again = again;
+	if (!instance->joining)
+		send_batch(instance, again);
+}
+
+void deploy_joined(struct instance *instance)
+{
+	if (instance->joining && membership_joined(instance))
+		make_machine(instance, instance->joining_again);
+}
+
+void deploy_not_joined(struct instance *instance, const struct err *why)
+{
+	failed(instance, "activityDeployError", "network", why->text, NULL);
 }
 
 /* --- the activity ------------------------------------------------------------------------------------------ */
@@ -313,7 +334,7 @@ static void have_activity(struct instance *instance, const char *activity)
 	}
 	journal_confirm(instance->obj.golem->journal, instance->activity_entry, activity);
 	obj_event(&instance->obj, "activityCreated", about(instance, NULL));
-	send_batch(instance, false);
+	make_machine(instance, false);
 }
 
 static void no_activity(struct instance *instance, const char *why)
@@ -376,6 +397,7 @@ void deploy_begin(struct instance *instance)
 	instance->tries = 0;
 	instance->activity_asked = timefmt_now();
 	limit_deploy(instance);
+	membership_join(instance);
 	instance->activity_entry =
 		journal_intend(instance->obj.golem->journal, JOURNAL_ACTIVITY, facts, &err);
 	if (!instance->activity_entry)
@@ -390,7 +412,7 @@ void deploy_again(struct instance *instance, const char *why)
 	loop_cancel(&instance->again);
 	yagna_cancel(&instance->call);
 	limit_deploy(instance);
-	send_batch(instance, true);
+	make_machine(instance, true);
 }
 
 void deploy_without_agent(struct instance *instance, const char *why)

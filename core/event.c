@@ -30,6 +30,7 @@ static void add_place(cJSON *line, const struct obj *obj)
 		[OBJ_BACKEND] = "backend",
 		[OBJ_INSTANCE] = "instance",
 		[OBJ_COMMAND] = "command",
+		[OBJ_NETWORK] = "network",
 	};
 
 	if (obj->parent)

@@ -34,6 +34,8 @@ static bool settled(const struct obj *obj)
 	for (const struct obj *child = obj->children; child; child = child->hh.next)
 		if (!obj_settled(child))
 			return false;
+	if (!obj_settled(&obj->golem->networks))
+		return false;
 	DL_FOREACH (obj->golem->rentals, rental)
 		if (!obj_settled(&rental->obj))
 			return false;
@@ -68,6 +70,7 @@ static void release(struct obj *obj)
 	free(golem->state_dir);
 	free(golem->registry_url);
 	free(golem->session);
+	free(golem->node_id);
 	free(golem);
 }
 
@@ -96,6 +99,8 @@ struct golem *golem_new(struct loop *loop, const struct golem_options *options, 
 	obj_init(&golem->obj, &class, OBJ_ROOT, golem, NULL, "");
 	golem->obj.events = bytelog_new(golem->state_dir, ROOT_EVENTS_IN_MEMORY, 0);
 	golem->log = bytelog_new(golem->state_dir, ROOT_EVENTS_IN_MEMORY, 0);
+	golem->all_networks = options->all_networks;
+	networks_init(golem);
 	return golem;
 }
 
@@ -152,6 +157,7 @@ void golem_free(struct golem *golem)
 	backend_do_pending(golem);
 	forget_all(golem);
 	remove_below(&golem->obj);
+	networks_free(golem);
 	connect_free(golem);
 	obj_drain(golem);
 	payment_free(golem->payment);
@@ -217,6 +223,8 @@ void golem_look(struct golem *golem)
 	for (child = obj_first(&golem->obj); child; child = obj_next(child))
 		if (backend_of(child)->market)
 			return;
+	if (networks_end(golem))
+		return;
 	loop_cancel(&golem->left_timer);
 	golem->left_timer = loop_after(golem->loop, 0, left_in_time, golem);
 }

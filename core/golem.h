@@ -16,6 +16,7 @@ struct golem_options {
 	const char *appkey;       /* NULL: none known; status says how to get one */
 	const char *state_dir;    /* made if missing, locked while in use */
 	const char *registry_url; /* of images */
+	bool all_networks;        /* show those of other programs too */
 };
 
 /* NULL with a sentence: state directory unusable, or used by another golemfs (EBUSY). */

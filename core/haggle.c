@@ -265,6 +265,25 @@ static uint64_t ripe_at(struct market *market, const struct offer *draft)
 	return at;
 }
 
+/* A provider can be in a network only once (reference/yagna-api.md 6.3): those that another instance has in one of ours
+ * are passed over. */
+static void bar_members(struct market *market)
+{
+	for (struct offer *offer = market->offers; offer; offer = offer->hh.next) {
+		bool is_free = offer->status == OFFER_OPEN || offer->status == OFFER_DRAFT;
+		const struct network *network =
+			is_free ? backend_network_with(market->backend, offer->provider) : NULL;
+		BUF_AUTO struct buf why = {0};
+
+		if (network)
+			buf_printf(&why, "it is in the network %s already, and can be there only once",
+				   network->obj.name);
+		if (network || (offer->barred && is_free))
+			offer_set(offer, offer->status, network ? buf_text(&why) : NULL);
+		offer->barred = network;
+	}
+}
+
 static void tick(void *context)
 {
 	struct market *market = context;
@@ -277,6 +296,7 @@ static void tick(void *context)
 	if (market->current && !market->current->poll)
 		haggle_poll(market->current);
 	give_up_silent(market, now);
+	bar_members(market);
 	while (market->wanted && (offer = offer_cheapest(market->offers, OFFER_DRAFT, now))) {
 		struct instance *instance = market->wanted;
 		uint64_t ripe = ripe_at(market, offer);
@@ -314,6 +334,21 @@ void haggle_over(struct market *market)
 		if (offer->status == OFFER_COUNTERED || offer->status == OFFER_DRAFT)
 			offer_set(offer, OFFER_OPEN, NULL);
 	}
+}
+
+void market_look(struct market *market)
+{
+	if (!market->closed)
+		haggle_later(market, 0);
+}
+
+unsigned market_barred(const struct market *market)
+{
+	unsigned count = 0;
+
+	for (const struct offer *offer = market->offers; offer; offer = offer->hh.next)
+		count += offer->barred;
+	return count;
 }
 
 void market_want(struct market *market, struct instance *instance)

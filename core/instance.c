@@ -74,6 +74,7 @@ static void release(struct obj *obj)
 	cost_keep(instance);
 	if (instance->account)
 		payment_close(&instance->account);
+	membership_free(instance);
 	if (instance->own)
 		values_free(instance->own);
 	free(instance->own);
@@ -106,12 +107,18 @@ static bool may_override(enum setting_id id)
 	return may[id];
 }
 
-static int own_values(const struct setting_pair *pairs, unsigned count, struct values **own, struct err *err)
+/* `ip` is no setting: it chooses addresses of this one instance. */
+static int own_values(const struct setting_pair *pairs, unsigned count, struct values **own, const char **ip,
+		      struct err *err)
 {
 	if (!count)
 		return 0;
 	*own = mem_alloc(sizeof(**own));
 	for (unsigned i = 0; i < count; i++) {
+		if (strcmp(pairs[i].key, "ip") == 0) {
+			*ip = pairs[i].value;
+			continue;
+		}
 		const struct setting *setting = setting_find(pairs[i].key, err);
 
 		if (!setting)
@@ -171,12 +178,13 @@ struct instance *instance_create(struct backend *backend, const char *name, cons
 				 unsigned count, struct err *err)
 {
 	MEM_AUTO char *chosen = NULL;
+	const char *ip = NULL;
 	struct values *own = NULL;
 	struct instance *instance;
 
 	if (check_create(backend, name, err))
 		return NULL;
-	if (own_values(pairs, count, &own, err)) {
+	if (own_values(pairs, count, &own, &ip, err)) {
 		if (own)
 			values_free(own);
 		free(own);
@@ -184,6 +192,10 @@ struct instance *instance_create(struct backend *backend, const char *name, cons
 	}
 	chosen = name ? mem_strdup(name) : choose_name(backend);
 	instance = instance_make(backend, chosen, own);
+	if (membership_make(instance, ip, err)) {
+		obj_remove(&instance->obj);
+		return NULL;
+	}
 	obj_event(&instance->obj, "instanceCreated", NULL);
 	rental_begin(instance);
 	return instance;

@@ -33,7 +33,7 @@ struct journal {
 
 static const char *const kind_names[JOURNAL_KINDS] = {
 	[JOURNAL_BACKEND] = "backend",     [JOURNAL_ALLOCATION] = "allocation", [JOURNAL_DEMAND] = "demand",
-	[JOURNAL_AGREEMENT] = "agreement", [JOURNAL_ACTIVITY] = "activity",
+	[JOURNAL_AGREEMENT] = "agreement", [JOURNAL_ACTIVITY] = "activity",     [JOURNAL_NETWORK] = "network",
 };
 
 /* What a line does to the entry of its number. */

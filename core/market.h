@@ -27,6 +27,9 @@ void market_unwant(struct market *market, struct instance *instance);
  * for some time). */
 void market_returned(struct market *market, const char *provider, enum offer_status status, const char *why);
 
+/* Offers passed over because their provider is in one of the backend's networks already. */
+unsigned market_barred(const struct market *market);
+void market_look(struct market *market); /* something has changed that may let an instance be rented */
 struct offer *market_offers(const struct market *market); /* newest knowledge, for `offers` */
 const char *market_allocation(const struct market *market);
 void market_amend(struct market *market); /* budget has changed */

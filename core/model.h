@@ -11,6 +11,7 @@
 #include "core/command.h"
 #include "core/golem.h"
 #include "core/journal.h"
+#include "core/membership.h"
 #include "core/payment.h"
 #include "core/script.h"
 #include "core/settings.h"
@@ -95,7 +96,7 @@ struct golem {
 	/* connect.c */
 	enum link link;
 	struct err link_error;
-	char *version;
+	char *version, *node_id;
 	struct account *accounts;
 	struct yagna_call *asking, *events;
 	struct loop_timer *retry;
@@ -107,7 +108,13 @@ struct golem {
 	uint64_t *doubts;      /* entries of this run of which nobody knows whether yagna carried them out */
 	unsigned doubt_count;
 
-	struct gone *gone;        /* cost of backends whose directory is gone */
+	struct gone *gone;            /* cost of backends whose directory is gone */
+	struct obj networks;          /* the directory of them: a child of the root that is in no listing */
+	struct network *nets;         /* all of them, also those without a name */
+	struct net_wait *nets_waits;  /* a refresh of all */
+	struct yagna_call *nets_call; /* for the networks of other programs */
+	struct loop_timer *nets_timer;
+	bool all_networks;
 	struct pending *pending;  /* verbs that came before it was known whether yagna answers */
 	struct instance *rentals; /* those that are, or are to be, rented or paid; also without a name */
 	bool leaving;
@@ -153,10 +160,14 @@ struct backend {
 	struct scan *scan;
 	struct gone *gone; /* cost of instances whose directory is gone */
 	struct loop_timer *budget_timer, *settle_timer;
-	uint64_t entry;          /* in the journal */
-	unsigned live;           /* instances of it among golem->rentals */
-	unsigned live_instances; /* those that are neither stopped nor in error */
-	bool released;           /* what was taken is being given back */
+	uint64_t entry;                         /* in the journal */
+	unsigned live;                          /* instances of it among golem->rentals */
+	unsigned live_instances;                /* those that are neither stopped nor in error */
+	bool released;                          /* what was taken is being given back */
+	bool published;                         /* the demand is on the market */
+	struct network *networks[NETWORKS_MAX]; /* while it is started, in the order of the setting; held */
+	unsigned network_count;
+	struct network *private_network; /* one of them */
 };
 
 const char *backend_text(const struct backend *backend, enum setting_id id);
@@ -195,6 +206,10 @@ struct instance {
 	enum instance_state state;
 	struct err *outcome;
 	struct values *own; /* what was given at its creation; NULL: nothing */
+
+	struct membership *memberships; /* in its backend's networks, in their order */
+	unsigned membership_count;
+	bool joining, joining_again; /* a deploy, or a reset, waits until yagna knows its addresses */
 
 	struct command *queue; /* those not started yet, oldest first */
 	struct command *running;

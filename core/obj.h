@@ -22,7 +22,17 @@ struct buf;
 struct obj_class;    /* what the kinds do differently: model.h */
 struct obj_refusals; /* the last 16 of them */
 
-enum obj_kind { OBJ_ROOT, OBJ_BACKEND, OBJ_INSTANCE, OBJ_COMMAND, OBJ_POOL, OBJ_KINDS };
+/* OBJ_NETWORKS: the root's second set of children, beside the backends; OBJ_POOL: a backend's, beside the instances. */
+enum obj_kind {
+	OBJ_ROOT,
+	OBJ_BACKEND,
+	OBJ_INSTANCE,
+	OBJ_COMMAND,
+	OBJ_POOL,
+	OBJ_NETWORKS,
+	OBJ_NETWORK,
+	OBJ_KINDS
+};
 
 /* What of an object may change; every file of the tree shows one of these. */
 enum obj_aspect {

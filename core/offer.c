@@ -235,7 +235,7 @@ struct offer *offer_cheapest(struct offer *offers, enum offer_status status, uin
 	struct offer *best = NULL;
 
 	for (struct offer *offer = offers; offer; offer = offer->hh.next) {
-		if (offer->status != status || offer->not_before_ms > now_ms)
+		if (offer->status != status || offer->not_before_ms > now_ms || offer->barred)
 			continue;
 		if (status == OFFER_OPEN && !offer->proposal)
 			continue;
@@ -250,7 +250,7 @@ unsigned offers_count(struct offer *offers, enum offer_status status)
 	unsigned count = 0;
 
 	for (struct offer *offer = offers; offer; offer = offer->hh.next)
-		count += offer->status == status;
+		count += offer->status == status && !offer->barred;
 	return count;
 }
 

@@ -43,6 +43,7 @@ struct offer {
 	double glm_per_hour; /* for the threads asked */
 	double cores, threads, mem_gib, storage_gib;
 	int accept_timeout_s;   /* of debit notes; 0: the offer names none */
+	bool barred;            /* in one of the backend's networks already */
 	uint64_t countered_ms;  /* loop time */
 	uint64_t not_before_ms; /* loop time: a provider that failed is left alone until then */
 	uint64_t expires_ms;    /* wall clock: what our counter asked for */
@@ -66,7 +67,7 @@ void offers_free(struct offer **offers);
 
 /* The cheapest of this status that may be asked now; NULL when there is none. */
 struct offer *offer_cheapest(struct offer *offers, enum offer_status status, uint64_t now_ms);
-unsigned offers_count(struct offer *offers, enum offer_status status);
+unsigned offers_count(struct offer *offers, enum offer_status status); /* but for those barred */
 void offers_render(struct offer *offers, struct buf *out);
 
 #endif

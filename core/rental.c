@@ -82,6 +82,7 @@ static void over(struct instance *instance)
 	bool owing = instance->account && !payment_settled(instance->account);
 
 	journal_gone(golem->journal, instance->activity_entry);
+	membership_leave(instance);
 	loop_cancel(&instance->limit);
 	loop_cancel(&instance->expiry);
 	loop_cancel(&instance->again);
@@ -155,11 +156,14 @@ int rental_open_account(struct instance *instance, struct err *err)
 static void rent_timed_out(void *context)
 {
 	struct instance *instance = context;
+	const struct market *market = backend_of_instance(instance)->market;
+	unsigned barred = market ? market_barred(market) : 0;
 	struct err err;
 
 	instance->limit = NULL;
-	err_set(&err, ETIMEDOUT, "no agreement within rent_timeout (%s s); see offers of the backend",
-		instance_text(instance, SET_RENT_TIMEOUT));
+	err_set(&err, ETIMEDOUT, "no agreement within rent_timeout (%s s)%s; see offers of the backend",
+		instance_text(instance, SET_RENT_TIMEOUT),
+		barred ? ": a provider can be in a network only once, and there are not enough others" : "");
 	obj_refuse(&instance->obj, 0, "rent", &err);
 	rental_end(instance, INSTANCE_ERROR, &err);
 }
@@ -191,6 +195,7 @@ static void elsewhere(struct instance *instance, enum offer_status status, const
 	free(mem_move(&instance->price));
 	if (backend->market)
 		market_returned(backend->market, instance->provider, status, why);
+	membership_name(instance, NULL);
 	replace(&instance->rejected, instance->agreement);
 	replace(&instance->rejecter, instance->provider);
 	replace(&instance->agreement, NULL);
@@ -326,6 +331,7 @@ static uint64_t write_down(struct instance *instance, struct err *err)
 	cJSON_AddBoolToObject(facts, "named", !instance->obj.removed);
 	cJSON_AddStringToObject(facts, "provider", instance->provider);
 	cJSON_AddNumberToObject(facts, "expires", (double)instance->expires_ms);
+	cJSON_AddItemToObject(facts, "networks", membership_facts(instance));
 	return journal_intend(instance->obj.golem->journal, JOURNAL_AGREEMENT, facts, err);
 }
 
@@ -335,6 +341,7 @@ void rental_take(struct instance *instance, struct offer *offer)
 	struct err err = {0};
 
 	valid_to.tv_sec += AGREEMENT_VALID_S;
+	membership_name(instance, offer->provider);
 	replace(&instance->provider, offer->provider);
 	replace(&instance->provider_name, offer->name);
 	free(instance->price);
@@ -467,6 +474,7 @@ void rental_end(struct instance *instance, enum instance_state final, const stru
 	}
 	instance->ending = true;
 	instance->final = final;
+	membership_leave(instance);
 	loop_cancel(&instance->limit);
 	loop_cancel(&instance->expiry);
 	if (!obj_settled(&instance->obj))

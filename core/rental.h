@@ -37,6 +37,9 @@ void deploy_again(struct instance *instance, const char *why);
 void deploy_abort(struct instance *instance, const struct err *why);
 /* Runs `teardown`, if there is one, then destroys the activity and calls rental_terminate(). */
 void deploy_wind_up(struct instance *instance);
+/* Yagna knows all its addresses, or refuses one: for whom waits for that. */
+void deploy_joined(struct instance *instance);
+void deploy_not_joined(struct instance *instance, const struct err *why);
 void deploy_ready(struct instance *instance);
 void deploy_idle(struct instance *instance); /* nothing runs: the idle time begins */
 void rental_terminate(struct instance *instance);

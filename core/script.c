@@ -181,7 +181,7 @@ static void add_empty(cJSON *script, const char *command)
 	cJSON_AddItemToArray(script, entry);
 }
 
-static void add_deploy(cJSON *script, const char *volumes)
+static void add_deploy(cJSON *script, const char *volumes, cJSON *net)
 {
 	cJSON *entry = cJSON_CreateObject(), *deploy = cJSON_AddObjectToObject(entry, "deploy");
 
@@ -191,6 +191,8 @@ static void add_deploy(cJSON *script, const char *volumes)
 		for (char *path; (path = setting_next_item(&volumes)); free(path))
 			cJSON_AddItemToArray(list, cJSON_CreateString(path));
 	}
+	if (net)
+		cJSON_AddItemToObject(deploy, "net", net);
 	cJSON_AddItemToArray(script, entry);
 }
 
@@ -202,7 +204,7 @@ static cJSON *setup_of(const char *setup, const struct script_place *place)
 	return command;
 }
 
-cJSON *script_deploy(const char *volumes, bool again, cJSON *agent, const char *setup,
+cJSON *script_deploy(const char *volumes, cJSON *net, bool again, cJSON *agent, const char *setup,
 		     const struct script_place *place, enum script_stage stages[STAGES])
 {
 	cJSON *script = cJSON_CreateArray();
@@ -212,7 +214,7 @@ cJSON *script_deploy(const char *volumes, bool again, cJSON *agent, const char *
 		add_empty(script, "terminate");
 		stages[count++] = STAGE_TERMINATE;
 	}
-	add_deploy(script, volumes);
+	add_deploy(script, volumes, net);
 	stages[count++] = STAGE_DEPLOY;
 	add_empty(script, "start");
 	stages[count++] = STAGE_START;

@@ -24,11 +24,11 @@ int script_check(const char *text, size_t len, struct err *err);
 /* One run with captured and streamed output. `text`: for the shell, or a JSON array of strings: an argument vector.
  * The caller deletes. */
 cJSON *script_run(const char *text, size_t len, const struct script_place *place);
-/* deploy, start, the delivery of the agent (`agent`, consumed; NULL: none) and, unless it is empty, the setup script in
+/* deploy (with `net`, consumed; NULL: no network), start, the delivery of the agent (`agent`, consumed; NULL: none) and, unless it is empty, the setup script in
  * one batch; `again`: terminate before, for a fresh machine under the same agreement (5.8). `stages` gets what the
  * commands of the batch are, for messages and for whoever looks for the result of one. */
 enum script_stage { STAGE_TERMINATE, STAGE_DEPLOY, STAGE_START, STAGE_AGENT, STAGE_SETUP, STAGES };
-cJSON *script_deploy(const char *volumes, bool again, cJSON *agent, const char *setup,
+cJSON *script_deploy(const char *volumes, cJSON *net, bool again, cJSON *agent, const char *setup,
 		     const struct script_place *place, enum script_stage stages[STAGES]);
 /* The setup script alone. */
 cJSON *script_setup(const char *setup, const struct script_place *place);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "core/mem.h"
+#include "core/obj.h"
+#include "core/range.h"
 #include "core/text.h"
 
 static const char blanks[] = " \t\r\n,";
@@ -143,6 +145,40 @@ static int check_path(const char *path, struct err *err)
 	return 0;
 }
 
+static bool looks_like_range(const char *text)
+{
+	return strpbrk(text, "/:") || text[strspn(text, "0123456789.")] == '\0';
+}
+
+static int check_network_names(const char *value, struct err *err)
+{
+	unsigned count = 0;
+	char *item;
+
+	for (; (item = setting_next_item(&value)); free(item))
+		if (obj_check_name(item, err) ||
+		    (looks_like_range(item) &&
+		     err_set(err, EINVAL, "one range stands alone, or there are names")) ||
+		    (++count > NETWORKS_MAX && err_set(err, EINVAL, "more than %d networks", NETWORKS_MAX)))
+			break;
+	free(item);
+	return item || !count ? -1 : 0;
+}
+
+static int check_networking(const struct rule *rule, const char *value, struct err *err)
+{
+	struct range range;
+
+	switch (setting_networking(value)) {
+	case NETWORKING_RANGE:
+		return range_parse(&range, value, err);
+	case NETWORKING_NAMES:
+		return check_network_names(value, err);
+	default:
+		return 0;
+	}
+}
+
 static int check_workdir(const struct rule *rule, const char *value, struct err *err)
 {
 	return check_text(rule, value, err) || check_path(value, err) ? -1 : 0;
@@ -208,6 +244,12 @@ static const struct setting table[SETTINGS + 1] = {
 	[SET_MIN_MEM_GIB] = {"min_mem_gib", "0.5", "Least memory, GiB.", 0},
 	[SET_MIN_STORAGE_GIB] = {"min_storage_gib", "2", "Least storage, GiB.", 0},
 	[SET_SUBNET] = {"subnet", "public", "Subnet of the market.", 0},
+	[SET_NETWORKING] = {"networking", "no",
+			    "no; yes: a private network on a free range; a range, such as 10.0.0.0/24: a "
+			    "private network "
+			    "on it; names or ids of networks under networks/, in the order in which an "
+			    "instance has them.",
+			    0},
 	[SET_RENT_HOURS] = {"rent_hours", "1",
 			    "Longest rental of an instance, hours; nothing is prolonged by itself.", 0},
 	[SET_MAX_INSTANCES] = {"max_instances", NULL,
@@ -261,6 +303,7 @@ static const struct rule rules[SETTINGS] = {
 	[SET_MIN_MEM_GIB] = {check_number, 0.001, 1e6},
 	[SET_MIN_STORAGE_GIB] = {check_number, 0, 1e6},
 	[SET_SUBNET] = {check_word},
+	[SET_NETWORKING] = {check_networking},
 	/* providers refuse what expires within five minutes: reference/yagna-api.md 3.6 */
 	[SET_RENT_HOURS] = {check_number, 0.1, 24 * 365},
 	[SET_MAX_INSTANCES] = {check_integer, 1, 100000},
@@ -286,6 +329,15 @@ static const struct rule rules[SETTINGS] = {
 	[SET_SETUP] = {check_script},
 	[SET_TEARDOWN] = {check_script},
 };
+
+enum networking setting_networking(const char *text)
+{
+	if (strcmp(text, "no") == 0)
+		return NETWORKING_NO;
+	if (strcmp(text, "yes") == 0)
+		return NETWORKING_YES;
+	return looks_like_range(text) ? NETWORKING_RANGE : NETWORKING_NAMES;
+}
 
 const struct setting *settings(void)
 {

@@ -17,6 +17,7 @@ enum setting_id {
 	SET_MIN_MEM_GIB,
 	SET_MIN_STORAGE_GIB,
 	SET_SUBNET,
+	SET_NETWORKING,
 	SET_RENT_HOURS,
 	SET_MAX_INSTANCES,
 	SET_MAX_GLM_PER_HOUR,
@@ -62,6 +63,12 @@ const char *values_text(const struct values *own, const struct values *base, enu
 double setting_number(const char *text);
 uint64_t setting_ms(const char *text);
 void setting_glm(const char *text, struct decimal *out);
+
+enum { NETWORKS_MAX = 16 };
+
+/* What a value of `networking` asks for; of NETWORKING_NAMES setting_next_item() gives the names. */
+enum networking { NETWORKING_NO, NETWORKING_YES, NETWORKING_RANGE, NETWORKING_NAMES };
+enum networking setting_networking(const char *text);
 
 /* One provider against a list of ids, names and /regex/ separated by blanks, commas or newlines. */
 bool setting_lists_provider(const char *list, const char *id, const char *name);

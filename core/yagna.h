@@ -323,6 +323,35 @@ struct yagna_call *yagna_scan_collect(struct yagna *yagna, const char *scan, uns
 				      yagna_offers_done done, void *context);
 struct yagna_call *yagna_scan_end(struct yagna *yagna, const char *scan, yagna_done done, void *context);
 
+/* ---- networks (6.1, 6.2): in the daemon's memory only, a restart forgets them ---- */
+
+struct yagna_net {
+	const char *id, *ip /* "10.0.0.0/24" */, *mask;
+};
+typedef void (*yagna_net_done)(void *context, const struct yagna_failure *failure,
+			       const struct yagna_net *net);
+typedef void (*yagna_nets_done)(void *context, const struct yagna_failure *failure,
+				const struct yagna_net *nets, unsigned count);
+struct yagna_call *yagna_create_net(struct yagna *yagna, const char *ip, const char *mask,
+				    yagna_net_done done, void *context);
+struct yagna_call *yagna_list_nets(struct yagna *yagna, yagna_nets_done done, void *context);
+/* An unknown one counts as done where the daemon says 404; see yagna_net_is_unknown() for the rest. */
+struct yagna_call *yagna_delete_net(struct yagna *yagna, const char *net, yagna_done done, void *context);
+bool yagna_net_is_unknown(const struct yagna_failure *failure);
+
+struct yagna_net_node {
+	const char *node_id, *ip;
+};
+typedef void (*yagna_net_nodes_done)(void *context, const struct yagna_failure *failure,
+				     const struct yagna_net_node *nodes, unsigned count);
+struct yagna_call *yagna_list_net_nodes(struct yagna *yagna, const char *net, yagna_net_nodes_done done,
+					void *context);
+/* An address that is taken already is answered as if it had been given: remove the old node first. */
+struct yagna_call *yagna_add_net_node(struct yagna *yagna, const char *net, const char *node_id,
+				      const char *ip, yagna_done done, void *context);
+struct yagna_call *yagna_remove_net_node(struct yagna *yagna, const char *net, const char *node_id,
+					 yagna_done done, void *context);
+
 /* ---- image (3.3): not yagna but the registry ---- */
 
 /* image: a tag ("golem/alpine:latest"), "sha3:HASH" or "URL#HASH". -> the task package "hash:sha3:…:url", without

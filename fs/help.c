@@ -70,6 +70,8 @@ static void readme_dir(const struct row *self, unsigned depth, struct buf *out)
 	}
 	if (self->dir->child)
 		readme_dir(self->dir->child, depth + 1, out);
+	if (self->dir->item && self->dir->item->dir)
+		readme_dir(self->dir->item, depth + 1, out);
 }
 
 void help_readme(struct obj *obj, const struct row *row, struct buf *out)
@@ -107,14 +109,25 @@ static void reference_row(const struct row *row, struct buf *out)
 	buf_adds(out, " |\n");
 }
 
+static void reference_dir(const struct row *self, const char *path, struct buf *out);
+
+static void reference_below(const struct row *row, const char *path, struct buf *out)
+{
+	BUF_AUTO struct buf below = {0};
+
+	buf_printf(&below, "%s/%s", path, row->name);
+	reference_dir(row, buf_text(&below), out);
+}
+
 static void reference_dir(const struct row *self, const char *path, struct buf *out)
 {
 	const struct dir *dir = self->dir;
-	BUF_AUTO struct buf below = {0};
 
 	buf_printf(out, "\n## %s\n\n%s.\n\n| name | class | what it is |\n|---|---|---|\n", path, self->help);
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row))
 		reference_row(row, out);
+	if (dir->item && !dir->item->dir)
+		reference_row(dir->item, out);
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row)) {
 		if (row->verbs)
 			reference_verbs(row, path, out);
@@ -122,15 +135,12 @@ static void reference_dir(const struct row *self, const char *path, struct buf *
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row)) {
 		if (!row->dir)
 			continue;
-		buf_clear(&below);
-		buf_printf(&below, "%s/%s", path, row->name);
-		reference_dir(row, buf_text(&below), out);
+		reference_below(row, path, out);
 	}
-	if (!dir->child)
-		return;
-	buf_clear(&below);
-	buf_printf(&below, "%s/%s", path, dir->child->name);
-	reference_dir(dir->child, buf_text(&below), out);
+	if (dir->child)
+		reference_below(dir->child, path, out);
+	if (dir->item && dir->item->dir)
+		reference_below(dir->item, path, out);
 }
 
 void help_reference(struct buf *out)

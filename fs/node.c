@@ -26,39 +26,40 @@ static struct anchor *anchor_of(struct fs *fs, struct obj *obj, bool make)
 	return anchor;
 }
 
-static struct node *node_make(struct fs *fs, struct anchor *anchor, const struct row *row)
+static struct node *node_make(struct fs *fs, struct anchor *anchor, const struct row *row, uint64_t at)
 {
 	struct node *node = mem_alloc(sizeof *node);
 
 	node->fs = fs;
 	node->obj = anchor->obj;
 	node->row = row;
+	node->at = at;
 	node->ino = row == &tree_root ? FUSE_ROOT_ID : ++fs->last_ino;
 	DL_APPEND(anchor->nodes, node);
 	HASH_ADD(hh, fs->nodes, ino, sizeof node->ino, node);
 	return node;
 }
 
-struct node *node_get(struct fs *fs, struct obj *obj, const struct row *row)
+struct node *node_get(struct fs *fs, struct obj *obj, const struct row *row, uint64_t at)
 {
 	struct anchor *anchor = anchor_of(fs, obj, true);
 	struct node *node;
 
 	DL_FOREACH (anchor->nodes, node) {
-		if (node->row == row)
+		if (node->row == row && node->at == at)
 			return node;
 	}
-	return node_make(fs, anchor, row);
+	return node_make(fs, anchor, row, at);
 }
 
 struct node *node_apart(struct fs *fs, struct obj *obj, const struct row *row)
 {
-	return node_make(fs, anchor_of(fs, obj, true), row);
+	return node_make(fs, anchor_of(fs, obj, true), row, 0);
 }
 
 struct node *node_root(struct fs *fs)
 {
-	return node_get(fs, golem_root(fs->golem), &tree_root);
+	return node_get(fs, golem_root(fs->golem), &tree_root, 0);
 }
 
 struct node *node_by_ino(struct fs *fs, fuse_ino_t ino)
@@ -134,7 +135,7 @@ static uint64_t mix(uint64_t hash, const void *data, size_t len)
 }
 
 /* FNV-1a over what names the thing and when it was born: a name used again is another file. */
-uint64_t node_stable_ino(const struct obj *obj, const struct row *row)
+uint64_t node_stable_ino(const struct obj *obj, const struct row *row, uint64_t at)
 {
 	uint64_t hash = 14695981039346656037u;
 
@@ -146,7 +147,22 @@ uint64_t node_stable_ino(const struct obj *obj, const struct row *row)
 		hash = mix(hash, &obj->born, sizeof obj->born);
 	}
 	hash = mix(hash, row->name, strlen(row->name));
+	hash = at ? mix(hash, &at, sizeof at) : hash;
 	return hash > FUSE_ROOT_ID ? hash : hash + 2;
+}
+
+static nlink_t item_links(struct node *node)
+{
+	const struct dir *dir = node->row->dir;
+	BUF_AUTO struct buf name = {0};
+	uint64_t cursor = 0, item = 0;
+	nlink_t links = 0;
+
+	if (!dir->item || !dir->each || !S_ISDIR(dir->item->class->mode))
+		return 0;
+	while (dir->each(node->obj, &cursor, &item, &name))
+		links++;
+	return links;
 }
 
 static nlink_t dir_links(struct node *node)
@@ -156,7 +172,7 @@ static nlink_t dir_links(struct node *node)
 
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row))
 		links += S_ISDIR(row->class->mode);
-	return links + (dir->child ? obj_count(node->obj) : 0);
+	return links + (dir->child ? obj_count(node->obj) : 0) + item_links(node);
 }
 
 static struct timespec node_time(struct node *node)
@@ -164,7 +180,7 @@ static struct timespec node_time(struct node *node)
 	const struct row *row = node->row;
 	const struct obj_change *change = &node->obj->changes[row->aspect];
 	/* What a directory of named rows, and a help, shows never changes. */
-	bool fixed = row->class->help || (row->dir && !row->dir->child);
+	bool fixed = row->class->help || (row->dir && !row->dir->child && !row->dir->item);
 
 	return fixed || !change->time.tv_sec ? node->obj->born : change->time;
 }
@@ -174,7 +190,7 @@ void node_stat(struct node *node, struct stat *stat)
 	const struct file_class *class = node->row->class;
 
 	*stat = (struct stat){
-		.st_ino = node_stable_ino(node->obj, node->row),
+		.st_ino = node_stable_ino(node->obj, node->row, node->at),
 		.st_mode = class->mode,
 		.st_nlink = node_dead(node)  ? 0
 			    : node->row->dir ? dir_links(node)
@@ -209,7 +225,10 @@ struct shot *node_shot(struct node *node)
 
 	if (node->shot && node->shot_count == count && !(row->flags & ROW_FRESH))
 		return shot_ref(node->shot);
-	row->show(node->obj, row, &text);
+	if (row->show_at)
+		row->show_at(node->obj, node->at, &text);
+	else
+		row->show(node->obj, row, &text);
 	shot_unref(node->shot);
 	node->shot = mem_alloc(sizeof *node->shot + text.len);
 	node->shot->refs = 1;

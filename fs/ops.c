@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "core/mem.h"
 #include "fs/class.h"
 #include "fs/park.h"
 
@@ -22,7 +23,7 @@ struct fs *ops_fs(fuse_req_t req)
 double ops_attr_timeout(struct node *node)
 {
 	const struct row *row = node->row;
-	bool fixed = row->class->help || (row->dir && !row->dir->child);
+	bool fixed = row->class->help || (row->dir && !row->dir->child && !row->dir->item);
 
 	if (row->flags & ROW_FRESH || S_ISLNK(row->class->mode))
 		return 0;
@@ -155,12 +156,28 @@ static int may_open(struct node *node, int flags)
 	return (flags & O_ACCMODE) != O_RDONLY && node->fs->leaving ? ESHUTDOWN : 0;
 }
 
+/* A row may have its own reasons, which `error` then tells. */
+static int row_refuses(struct node *node, pid_t pid)
+{
+	const struct row *row = node->row;
+	MEM_AUTO char *what = NULL;
+	struct err err = {0};
+
+	if (!row->may || !row->may(node->obj, node->at, &err))
+		return 0;
+	what = mem_printf("open %s %u", row->name, (unsigned)(node->at & 0xffff));
+	obj_refuse(node->obj, pid, what, &err);
+	return err.code;
+}
+
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct node *node = node_by_ino(ops_fs(req), ino);
 	int code = node ? may_open(node, fi->flags) : ESTALE;
 	struct handle *handle;
 
+	if (!code)
+		code = row_refuses(node, fuse_req_ctx(req)->pid);
 	if (code) {
 		fuse_reply_err(req, code);
 		return;

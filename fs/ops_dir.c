@@ -12,7 +12,8 @@
  * long as the directory they are in, and that is asked for first. */
 static double entry_timeout(struct node *node, const struct node *parent)
 {
-	if (S_ISLNK(node->row->class->mode) || node->row->flags & ROW_APART)
+	if (S_ISLNK(node->row->class->mode) || node->row->flags & ROW_APART ||
+	    node->row == parent->row->dir->item)
 		return 0;
 	return node->row == parent->row->dir->child && !node->fs->epochs ? 0 : OPS_FOREVER;
 }
@@ -32,11 +33,13 @@ static void reply_entry(fuse_req_t req, struct node *node, const struct node *pa
 }
 
 /* A link that leads nowhere at the moment is not there. */
-static bool is_there(struct obj *obj, const struct row *row)
+static bool is_there(struct obj *obj, const struct row *row, uint64_t at)
 {
 	BUF_AUTO struct buf target = {0};
 
-	if (S_ISLNK(row->class->mode))
+	if (S_ISLNK(row->class->mode) && row->show_at)
+		row->show_at(obj, at, &target);
+	else if (S_ISLNK(row->class->mode))
 		row->show(obj, row, &target);
 	return !S_ISLNK(row->class->mode) || target.len;
 }
@@ -47,15 +50,18 @@ static struct node *child_node(struct node *parent, const char *name)
 	const struct dir *dir = parent->row->dir;
 	const struct row *row = dir_find(dir, name);
 	struct obj *child;
+	uint64_t item;
 
-	if (row && !is_there(parent->obj, row))
+	if (row && !is_there(parent->obj, row, parent->at))
 		return NULL;
 	if (row && row->flags & ROW_APART)
 		return node_apart(parent->fs, parent->obj, row);
 	if (row)
-		return node_get(parent->fs, row->of ? row->of(parent->obj) : parent->obj, row);
+		return node_get(parent->fs, row->of ? row->of(parent->obj) : parent->obj, row, parent->at);
+	if (dir->item && dir->find(parent->obj, parent->at, name, &item))
+		return node_get(parent->fs, parent->obj, dir->item, item);
 	child = dir->child ? obj_find(parent->obj, name) : NULL;
-	return child ? node_get(parent->fs, child, dir->child) : NULL;
+	return child ? node_get(parent->fs, child, dir->child, 0) : NULL;
 }
 
 /* The directory of a request by its number; NULL, with an errno. */
@@ -136,14 +142,27 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, 0);
 }
 
-static void list_add(struct buf *list, const char *name, const struct obj *obj, const struct row *row)
+static void list_add(struct buf *list, const char *name, const struct obj *obj, const struct row *row,
+		     uint64_t at)
 {
-	struct stat stat = {.st_ino = node_stable_ino(obj, row), .st_mode = row->class->mode};
+	struct stat stat = {.st_ino = node_stable_ino(obj, row, at), .st_mode = row->class->mode};
 	size_t size = fuse_add_direntry(NULL, NULL, 0, name, NULL, 0);
 	MEM_AUTO char *entry = mem_alloc(size);
 
 	fuse_add_direntry(NULL, entry, size, name, &stat, (off_t)(list->len + size));
 	buf_add(list, entry, size);
+}
+
+static void list_items(struct node *node, struct buf *list)
+{
+	const struct dir *dir = node->row->dir;
+	BUF_AUTO struct buf name = {0};
+	uint64_t cursor = 0, item = 0;
+
+	if (!dir->item || !dir->each)
+		return;
+	for (; dir->each(node->obj, &cursor, &item, &name); buf_clear(&name))
+		list_add(list, buf_text(&name), node->obj, dir->item, item);
 }
 
 /* The whole listing of one moment, so that offsets stay good whatever happens meanwhile. */
@@ -154,15 +173,16 @@ static void list_make(struct node *node, struct buf *list)
 	buf_clear(list);
 	if (node_dead(node))
 		return;
-	list_add(list, ".", node->obj, node->row);
-	list_add(list, "..", node->obj, node->row);
+	list_add(list, ".", node->obj, node->row, node->at);
+	list_add(list, "..", node->obj, node->row, node->at);
 	for (const struct row *row = dir_next(dir, NULL); row; row = dir_next(dir, row)) {
-		if (row->flags & ROW_UNLISTED || !is_there(node->obj, row))
+		if (row->flags & ROW_UNLISTED || !is_there(node->obj, row, node->at))
 			continue;
-		list_add(list, row->name, row->of ? row->of(node->obj) : node->obj, row);
+		list_add(list, row->name, row->of ? row->of(node->obj) : node->obj, row, node->at);
 	}
+	list_items(node, list);
 	for (struct obj *child = dir->child ? obj_first(node->obj) : NULL; child; child = obj_next(child))
-		list_add(list, child->name, child, dir->child);
+		list_add(list, child->name, child, dir->child, 0);
 }
 
 void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -7,6 +7,7 @@
 #define FS_TREE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "core/backend.h"
 #include "core/buf.h"
@@ -34,6 +35,12 @@ struct dir {
 	const struct row *rows;               /* ends with a NULL name; NULL: ask make_rows */
 	const struct row *(*make_rows)(void); /* rows made from a table of core, the same ones each time */
 	const struct row *child; /* how every child of the object is shown; NULL: there are none here */
+	/* Names that are neither rows nor children, each a number of the table's own choosing, which the rows below them
+	 * get in place of `at`: how they are shown, found and, unless `each` is NULL, listed. */
+	const struct row *item;
+	bool (*find)(struct obj *obj, uint64_t at, const char *name, uint64_t *item);
+	/* The next one; *item and *cursor begin as 0. */
+	bool (*each)(struct obj *obj, uint64_t *cursor, uint64_t *item, struct buf *name);
 	int (*make)(struct obj *parent, const char *name, struct err *err); /* mkdir; NULL: EPERM */
 	int (*drop)(struct obj *child, struct err *err);                    /* rmdir; NULL: EPERM */
 };
@@ -54,6 +61,9 @@ struct row {
 	const char *help;
 	/* What the class asks for: */
 	void (*show)(struct obj *obj, const struct row *row, struct buf *out);
+	void (*show_at)(struct obj *obj, uint64_t at, struct buf *out); /* in place of show, below an item */
+	/* Whether it may be opened: 0, or -1 with the errno of open(2). */
+	int (*may)(struct obj *obj, uint64_t at, struct err *err);
 	struct bytelog *(*log)(struct obj *obj);
 	/* Takes a value, a line or bytes; 0, or -1 with an errno. */
 	int (*set)(struct obj *obj, const struct row *row, const char *value, size_t len, struct err *err);
@@ -64,10 +74,13 @@ struct row {
 	const struct dir *dir;
 };
 
-extern const struct row tree_root;     /* the mount itself */
-extern const struct row tree_backend;  /* backends/BACKEND */
-extern const struct row tree_instance; /* …/instances/INSTANCE */
-extern const struct row tree_command;  /* …/commands/N */
+extern const struct row tree_root;        /* the mount itself */
+extern const struct row tree_backend;     /* backends/BACKEND */
+extern const struct row tree_instance;    /* …/instances/INSTANCE */
+extern const struct row tree_command;     /* …/commands/N */
+extern const struct dir tree_networks;    /* networks/ of the root */
+extern const struct dir tree_memberships; /* networks/ of an instance */
+extern const struct dir tree_ports;       /* ws/ of an instance, or of one of its networks */
 
 /* The rows of a directory, one after the other; start with NULL, ends with NULL. */
 const struct row *dir_next(const struct dir *dir, const struct row *row);
@@ -79,6 +92,7 @@ extern const struct dir tree_commands; /* commands/ */
 void tree_show_state(struct obj *obj, const struct row *row, struct buf *out);
 void tree_show_error(struct obj *obj, const struct row *row, struct buf *out);
 struct bytelog *tree_events(struct obj *obj);
+void tree_show_first_network(struct obj *obj, const struct row *row, struct buf *out);
 void tree_end_line(struct buf *out); /* a newline, where there is text without one */
 /* Reads KEY=VALUE words into *pairs (the caller's, pointing into the words). EINVAL names the word. */
 int tree_pairs(char **word, unsigned count, struct setting_pair *pairs, struct err *err);

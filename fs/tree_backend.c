@@ -189,7 +189,7 @@ static void verb_destroy_instance(struct obj *obj, char **word, unsigned count, 
 }
 
 static const struct verb instances_verbs[] = {
-	{"create", "[NAME] [count=N] [KEY=VALUE]...", 0, VERB_MANY, verb_create_instance,
+	{"create", "[NAME] [count=N] [ip=ADDRESS] [KEY=VALUE]...", 0, VERB_MANY, verb_create_instance,
 	 "rents machines; reading the same descriptor gives their names",
 	 "create worker command_timeout=10m"},
 	{"destroy", "NAME", 1, 1, verb_destroy_instance, "ends the rental and removes it", "destroy worker"},

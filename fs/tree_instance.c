@@ -94,6 +94,13 @@ static const struct row instance_rows[] = {
 	{"last", &class_link, 0, ASPECT_CHILDREN, "leads to the newest command", .show = show_last},
 	{"commands", &class_dir, 0, ASPECT_CHILDREN,
 	 "one directory per command; mkdir makes one, rmdir forgets an ended one", .dir = &tree_commands},
+	{"networks", &class_dir, 0, ASPECT_STATE,
+	 "the networks it is in, in the order of the setting; found as 0, 1 … and by the id too",
+	 .dir = &tree_memberships},
+	{"ws", &class_dir, 0, ASPECT_STATE, "websocket URLs of its ports, through its first network: ws/80",
+	 .dir = &tree_ports},
+	{"network", &class_link, ROW_UNLISTED, ASPECT_STATE, "leads to its first network",
+	 .show = tree_show_first_network},
 	{0},
 };
 

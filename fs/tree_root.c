@@ -1,7 +1,7 @@
 /* The mount: root and backends/. */
 #include <stdlib.h>
 
-#include "core/golem.h"
+#include "core/network.h"
 #include "fs/class.h"
 #include "fs/help.h"
 
@@ -81,6 +81,11 @@ static const struct row backends_rows[] = {
 static const struct dir backends_dir = {
 	.rows = backends_rows, .child = &tree_backend, .make = make_backend, .drop = drop_backend};
 
+static struct obj *networks_of(struct obj *obj)
+{
+	return golem_networks(obj->golem);
+}
+
 static const struct row root_rows[] = {
 	{"README", &class_text, 0, ASPECT_STATE, "this page", .show = help_readme},
 	{"version", &class_text, 0, ASPECT_STATE, "the version of golemfs", .show = show_version},
@@ -101,6 +106,8 @@ static const struct row root_rows[] = {
 	{"backends", &class_dir, 0, ASPECT_CHILDREN,
 	 "one directory per backend: a description of machines wanted, and those rented",
 	 .dir = &backends_dir},
+	{"networks", &class_dir, 0, ASPECT_CHILDREN, "one directory per private network",
+	 .dir = &tree_networks, .of = networks_of},
 	{0},
 };
 

@@ -31,6 +31,9 @@ union yagna_reply {
 	yagna_usage_done usage;
 	yagna_results_done results;
 	yagna_offers_done offers;
+	yagna_net_done net;
+	yagna_nets_done nets;
+	yagna_net_nodes_done net_nodes;
 };
 
 /* Reads the answer of a call and replies; json is the parsed body of a 2xx answer, or NULL when there was none. */

@@ -229,6 +229,7 @@ struct golem *golem_new(struct loop *loop, const struct golem_options *options, 
 	golem->log = bytelog_new("/tmp", 1 << 16, 0);
 	obj_init(&golem->obj, &root_class, OBJ_ROOT, golem, NULL, "");
 	golem->obj.events = bytelog_new("/tmp", 1 << 16, 0);
+	networks_init(golem);
 	return golem;
 }
 
@@ -236,6 +237,7 @@ void golem_free(struct golem *golem)
 {
 	while (obj_first(&golem->obj))
 		fake_remove(obj_first(&golem->obj));
+	networks_free(golem);
 	obj_drain(golem);
 	obj_unref(&golem->obj);
 }

@@ -359,8 +359,8 @@ static void a_deploy_script_says_what_its_commands_are(void)
 {
 	struct script_place place = {"", ""};
 	enum script_stage stages[STAGES], more[STAGES];
-	JSON_AUTO cJSON *first = script_deploy("/a\n/b", false, NULL, "", &place, stages);
-	JSON_AUTO cJSON *again = script_deploy("", true, NULL, "make", &place, more);
+	JSON_AUTO cJSON *first = script_deploy("/a\n/b", NULL, false, NULL, "", &place, stages);
+	JSON_AUTO cJSON *again = script_deploy("", NULL, true, NULL, "make", &place, more);
 	BUF_AUTO struct buf text = {0};
 
 	json_print(first, &text);
