@@ -19,6 +19,7 @@ min_cpu_cores | 1 | 2 | 2 | many
 min_mem_gib | 0.5 | 1.5 | 1.5 | -0.5
 min_storage_gib | 2 | 10 | 10 | 1e99
 subnet | public | other | other | a b
+networking | no | 10.0.0.0/24 | 10.0.0.0/24 | 10.0.0.1/24
 rent_hours | 1 | 0.5 | 0.5 | 0
 max_instances | 100 | 3 | 3 | -3
 max_start_price | | 0.5 | 0.5 | cheap
@@ -35,7 +36,7 @@ idle_timeout | 0 | 60 | 60 | never
 rows() { sed -n 's/ *| */|/g; /|/p' <<<"$settings"; }
 
 @test "every documented setting is a file in config/, and no other" {
-	documented="image runtime capabilities min_cpu_threads min_cpu_cores min_mem_gib min_storage_gib subnet
+	documented="image runtime capabilities min_cpu_threads min_cpu_cores min_mem_gib min_storage_gib subnet networking
 		rent_hours max_instances max_glm_per_hour max_start_price max_cpu_per_hour_price
 		max_env_per_hour_price budget payment_network payment_driver with_providers without_providers
 		rent_timeout deploy_timeout command_timeout idle_timeout setup teardown"
@@ -45,7 +46,7 @@ rows() { sed -n 's/ *| */|/g; /|/p' <<<"$settings"; }
 			return 1
 		}
 	done
-	later=" networking agent volumes outbound env workdir "
+	later=" agent volumes outbound env workdir output_limit_mib "
 	for key in $(ls "$M/backends/c/config"); do
 		[[ " "$documented$later" " == *[[:space:]]"$key"[[:space:]]* ]] || {
 			echo "config/$key is not documented" >&2

@@ -12,7 +12,7 @@ setup_file() {
 teardown_file() { mount_stop; }
 
 @test "the root has the documented names" {
-	same "$(in_sh 'ls' | tr '\n' ' ')" "README backends cost error events log status version "
+	same "$(in_sh 'ls' | tr '\n' ' ')" "README backends cost error events log networks status version "
 }
 
 @test "a backend has the documented names" {
@@ -22,7 +22,7 @@ teardown_file() { mount_stop; }
 
 @test "an instance has the documented names" {
 	same "$(in_sh 'ls backends/b/instances/one' | tr '\n' ' ')" \
-		"abort activity agreement commands cost ctl error events last provider run state "
+		"abort activity agreement commands cost ctl error events last networks provider run state ws "
 }
 
 @test "a command has the documented names" {
