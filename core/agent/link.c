@@ -12,7 +12,8 @@
 struct orders {
 	struct orders *prev, *next;
 	uint32_t serial;
-	bool sent; /* on the present connection */
+	bool sent;   /* on the present connection */
+	bool urgent; /* more than FORGET, which travels along with something else */
 	struct buf bytes;
 };
 
@@ -31,6 +32,7 @@ struct agent_link {
 	struct orders *orders; /* not acknowledged, oldest first */
 	uint32_t next_serial;
 	struct buf open; /* frames of the message that is still being filled */
+	bool open_urgent;
 	struct watched *watched;
 	bool attached; /* WELCOME has come on this connection */
 };
@@ -98,6 +100,8 @@ static void close_message(struct agent_link *link)
 	begin = frame_begin_message(&orders->bytes, orders->serial, 0);
 	buf_add(&orders->bytes, link->open.data, link->open.len);
 	frame_end_message(&orders->bytes, begin);
+	orders->urgent = link->open_urgent;
+	link->open_urgent = false;
 	DL_APPEND(link->orders, orders);
 	buf_free(&link->open);
 }
@@ -116,6 +120,7 @@ static void add_order(struct agent_link *link, uint32_t command, uint8_t type, u
 		if (link->open.len && link->open.len + AGENT_FRAME_SIZE + part > most)
 			close_message(link);
 		frame_add(&link->open, command, type, more ? AGENT_MORE : flags, NULL, 0, at, part);
+		link->open_urgent |= type != AGENT_FORGET;
 		at += part;
 		len -= part;
 	} while (len);
@@ -219,10 +224,10 @@ void agent_link_quit(struct agent_link *link)
 
 bool agent_link_has_orders(const struct agent_link *link)
 {
-	if (link->open.len)
+	if (link->open_urgent)
 		return true;
 	for (const struct orders *orders = link->orders; orders; orders = orders->next)
-		if (!orders->sent)
+		if (!orders->sent && orders->urgent)
 			return true;
 	return false;
 }

@@ -59,7 +59,7 @@ void agent_link_kill(struct agent_link *link, uint32_t command, int signum, uint
 void agent_link_resize(struct agent_link *link, uint32_t command, uint16_t rows, uint16_t columns);
 void agent_link_quit(struct agent_link *link);
 
-/* Something waits that the agent should hear soon. */
+/* Something waits that the agent should hear soon (that ended commands may be forgotten is not worth a call). */
 bool agent_link_has_orders(const struct agent_link *link);
 /* Commands whose end has not been heard. */
 unsigned agent_link_commands(const struct agent_link *link);
