@@ -12,7 +12,7 @@ enum {
 	POLL_MAX = 100,
 	/* After the first offer, and after asking a cheaper one, so long a dearer draft is held back. Offers that are
 	 * on the market already arrive within some 10 ms of the first, and a provider answers in as many (2.4, 11). */
-	GRACE_MS = 40,
+	GRACE_MS = 100,
 	/* Asked beside those needed, so that one refusal costs no round. */
 	SPARE_COUNTERS = 2,
 	COUNTER_TIMEOUT_MS = 15000,

@@ -10,6 +10,8 @@
 
 enum {
 	CONNECT_MS = 5000,
+	BURST = 64,             /* calls at once whose memory is worth giving back */
+	LULL_MS = 30,            /* after one */
 	SHORT_CONNECTIONS = 16, /* for the short calls; more of them queue up */
 	KEPT_CONNECTIONS = 32,  /* of the others, when nobody uses them */
 	IDLE_CONNECTION_S = 45, /* yagna closes a kept one after 60 s */
@@ -40,6 +42,8 @@ struct http {
 	struct http_call *calls;   /* all */
 	struct http_call *ready;   /* those with something to deliver, by ready_prev, ready_next */
 	struct http_call *current; /* being delivered; NULL when it was cancelled meanwhile */
+	unsigned running, most;    /* calls now, and at once since memory was last given back */
+	struct loop_timer *lull;
 };
 
 struct http_call {
@@ -84,10 +88,28 @@ static void leave_ready(struct http_call *call)
 	DL_DELETE2(call->http->ready, call, ready_prev, ready_next);
 }
 
+static void lull(void *context)
+{
+	struct http *http = context;
+
+	http->lull = NULL;
+	http->most = http->running;
+	mem_give_back();
+}
+
+/* A thousand instances that start at once need 30 MiB for a moment, and little afterwards. */
+static void expect_lull(struct http *http)
+{
+	if (http->most >= BURST && http->running < BURST / 4 && !http->lull)
+		http->lull = loop_after(http->loop, LULL_MS, lull, http);
+}
+
 static void call_free(struct http_call *call)
 {
 	leave_ready(call);
 	DL_DELETE(call->http->calls, call);
+	call->http->running--;
+	expect_lull(call->http);
 	if (call->http->current == call)
 		call->http->current = NULL;
 	loop_cancel(&call->stall);
@@ -459,6 +481,8 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
 	call->done = done;
 	call->context = context;
 	DL_APPEND(http->calls, call);
+	if (++http->running > http->most)
+		http->most = http->running;
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, take_head);
@@ -521,6 +545,7 @@ void http_free(struct http *http)
 		return;
 	while (http->calls)
 		call_free(http->calls);
+	loop_cancel(&http->lull);
 	lane_close(&http->brief);
 	lane_close(&http->lasting);
 	curl_global_cleanup();

@@ -1,5 +1,9 @@
 #include "core/mem.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -47,4 +51,11 @@ char *mem_printf(const char *format, ...)
 		text = NULL;
 	va_end(args);
 	return must(text);
+}
+
+void mem_give_back(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

@@ -19,6 +19,9 @@ char *mem_strdup(const char *text);
 void *mem_dup(const void *data, size_t size);
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Returns to the system what is free between what is used; takes milliseconds: for the lull after a burst. */
+void mem_give_back(void);
+
 /* Ownership that ends with the scope, and its hand-over: `return mem_move(&p);`. */
 static inline void mem_free_at(void *pointer)
 {
