@@ -11,7 +11,7 @@
 enum {
 	CONNECT_MS = 5000,
 	BURST = 64,             /* calls at once whose memory is worth giving back */
-	LULL_MS = 30,            /* after one */
+	LULL_MS = 30,           /* after one */
 	SHORT_CONNECTIONS = 16, /* for the short calls; more of them queue up */
 	KEPT_CONNECTIONS = 32,  /* of the others, when nobody uses them */
 	IDLE_CONNECTION_S = 45, /* yagna closes a kept one after 60 s */
