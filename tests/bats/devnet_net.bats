@@ -58,4 +58,17 @@ scenario() { timeout $((50 * STRETCH)) "$PYTHON" "$TOP/tests/bats/devnet_net.py"
 	for pid in $children; do eventually 5 not kill -0 "$pid"; done
 	rm -rf "$DIR/killed"
 }
+
+@test "where the kernel gives no network namespace a deployment into a network says so" {
+	unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$@"' sh "$DEVNET" --listen 127.0.0.1:0 \
+		--appkey "$APPKEY" --fast --work-dir "$DIR/refused" >"$DIR/refused.out" 2>"$DIR/refused.err" 3>&- &
+	local pid=$!
+	eventually 10 grep -q '^listening' "$DIR/refused.out"
+	URL=$(sed -n 's/^listening on //p' "$DIR/refused.out") scenario refused_namespaces
+	kill "$pid"
+	wait "$pid"
+	grep -q 'refuses namespaces' "$DIR/refused.err"
+	grep -q 'no private network reaches the requestor' "$DIR/refused.err"
+	rm -rf "$DIR/refused"
+}
 not() { ! "$@" 2>/dev/null; }

@@ -144,7 +144,7 @@ class Instance:
 
     def ok(self, text):
         done, output = self.sh(text)
-        assert done, output
+        assert done, (text[:60], output)
         return output
 
     def serve(self, port, body, kind="SOCK_STREAM"):
@@ -439,9 +439,11 @@ threading.Thread(target=take, args=(c,), daemon=True).start()
 """
 
 
-def hundred(websocket):
-    """Messages that were overtaken, of 100 sent at once."""
-    websocket.socket.sendall(b"".join(websocket.frame(struct.pack(">I", number)) for number in range(100)))
+def hundred(websocket, whole=True):
+    """Messages that were overtaken, of 100 sent at once: in one piece, or one after the other."""
+    messages = [websocket.frame(struct.pack(">I", number)) for number in range(100)]
+    for piece in [b"".join(messages)] if whole else messages:
+        websocket.socket.sendall(piece)
     late, different = struct.unpack(">II", websocket.take(8))
     assert different == 100, "each message stays in one piece"
     return late
@@ -454,6 +456,7 @@ def order():
         open_one = lambda: Websocket(network, network.ip(2), 80)
         late = [hundred(open_one()) for _ in range(10)]
         assert 4 <= sum(late) / len(late) <= 14, late
+        assert sum(hundred(open_one(), False) for _ in range(10)) > 0
         fault = rest("POST", "/devnet/faults", {"point": "keep-order"})
         assert hundred(open_one()) == 0
         rest("DELETE", f"/devnet/faults/{fault}")
@@ -674,6 +677,14 @@ def many():
             websocket.send(struct.pack(">I", number) * 256)
         for number, websocket in enumerate(websockets):
             assert websocket.take(1024) == struct.pack(">I", number) * 256
+
+
+def refused_namespaces():
+    instance, network = Instance(), Network("10.20.10.0/24")
+    results = instance.execute({"deploy": {"net": [network.part(2)]}})
+    assert results[0]["result"] == "Error" and "namespaces" in results[0]["message"], results
+    assert Instance().deploy().ok("echo still") == "still\n", "without a network it goes"
+    assert refusal(network, network.ip(2), 80) == (504, "")
 
 
 def main():

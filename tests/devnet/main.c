@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -20,7 +21,7 @@
 #include "tests/devnet/work_dir.h"
 
 /* Measured: 4 to 14 of 100 messages sent at once (reference/yagna-api.md 6.4). */
-enum { SWAP_DEFAULT = 12 };
+enum { SWAP_DEFAULT = 12, DESCRIPTORS = 16384 };
 enum { PROVIDERS_DEFAULT = 8, WHY_SIZE = 200, EXIT_USAGE = 2 };
 
 struct options {
@@ -274,6 +275,16 @@ out:
 	return status;
 }
 
+/* A thousand websockets are two thousand descriptors. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS)
+		return;
+	limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int argc, char **argv)
 {
 	pid_t parent = getppid();
@@ -285,6 +296,7 @@ int main(int argc, char **argv)
 				  .providers = PROVIDERS_DEFAULT,
 				  .swap_percent = SWAP_DEFAULT};
 	signal(SIGPIPE, SIG_IGN);
+	allow_descriptors();
 	int status = EXIT_USAGE;
 	if (read_options(&options, argc, argv))
 		status = options.ends ? EXIT_SUCCESS : run(&options, parent);

@@ -19,8 +19,8 @@ static const double connect_timeout = 5.0;
 
 enum {
 	PIECE_MAX = 64 * 1024,
-	TURN_PIECES = 16,   /* read before others get their turn */
-	OVERTAKEN_MS = 2,   /* so long at most a message is late */
+	TURN_PIECES = 16, /* read before others get their turn */
+	LATE_TURNS = 3,   /* of the loop, for which a message is late at most: others may be read meanwhile */
 	OVERTAKERS_MAX = 3, /* and so many may be before it */
 	PROBES = 4 /* keep-alive probes within the silence that ends a connection; looks at it as well */
 };
@@ -47,8 +47,9 @@ struct tunnel {
 	struct loop_timer *late;
 	size_t queued;
 	unsigned overtakers; /* that may still pass */
-	bool finished;       /* the instance has closed its side */
-	bool mute;           /* by a fault: nothing passes any more */
+	unsigned late_turns;
+	bool finished; /* the instance has closed its side */
+	bool mute;     /* by a fault: nothing passes any more */
 };
 
 /* ---- its end -------------------------------------------------------------------------------------------- */
@@ -154,6 +155,10 @@ static void on_late(void *context)
 {
 	struct tunnel *tunnel = context;
 	tunnel->late = NULL;
+	if (--tunnel->late_turns) {
+		tunnel->late = loop_after(tunnel->devnet->loop, 0, on_late, tunnel);
+		return;
+	}
 	release(tunnel);
 	write_queue(tunnel);
 }
@@ -176,7 +181,8 @@ static void put_in_order(struct tunnel *tunnel, struct message *message)
 	} else if (by_chance(tunnel->devnet)) {
 		tunnel->overtaken = message;
 		tunnel->overtakers = 1 + (unsigned)rand_r(&tunnel->devnet->swap_seed) % OVERTAKERS_MAX;
-		tunnel->late = loop_after(tunnel->devnet->loop, OVERTAKEN_MS, on_late, tunnel);
+		tunnel->late_turns = LATE_TURNS;
+		tunnel->late = loop_after(tunnel->devnet->loop, 0, on_late, tunnel);
 	} else {
 		DL_APPEND(tunnel->queue, message);
 	}
