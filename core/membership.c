@@ -107,7 +107,6 @@ static struct network *private_one(struct backend *backend, bool adopting)
 static void take(struct backend *backend, struct network *network)
 {
 	obj_ref(&network->obj);
-	network->users++;
 	backend->networks[backend->network_count++] = network;
 }
 
@@ -137,10 +136,19 @@ void backend_release_networks(struct backend *backend)
 	while (backend->network_count) {
 		struct network *network = backend->networks[--backend->network_count];
 
-		network->users--;
 		obj_unref(&network->obj);
 	}
 	backend->private_network = NULL;
+}
+
+bool backend_uses(const struct backend *backend, const struct network *network)
+{
+	if (backend->state != BACKEND_STARTING && backend->state != BACKEND_READY)
+		return false;
+	for (unsigned i = 0; i < backend->network_count; i++)
+		if (backend->networks[i] == network)
+			return true;
+	return false;
 }
 
 const struct network *backend_network_with(const struct backend *backend, const char *provider)
@@ -430,7 +438,7 @@ int membership_find(const struct instance *instance, const char *name)
 {
 	uint64_t position;
 
-	if (!text_integer(name, 0, NETWORKS_MAX, &position, NULL))
+	if (!text_integer(name, 0, NETWORKS_MAX, &position, NULL) && (*name != '0' || !name[1]))
 		return membership_network(instance, (unsigned)position) ? (int)position : -1;
 	for (unsigned i = 0; i < instance->membership_count; i++) {
 		const struct network *network = membership_network(instance, i);

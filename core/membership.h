@@ -53,7 +53,6 @@ struct network {
 	bool check;             /* yagna's nodes are to be compared with ours */
 	bool tidy;              /* nodes that nobody of us is are taken out: an earlier run's */
 	bool client, client_in; /* to be in; is there */
-	unsigned users;         /* started backends that name it */
 	struct net_node *nodes;
 	struct cJSON *before, *strays; /* ids of networks before ours; of nodes that are in the way */
 	uint64_t entry;                /* in the journal */
@@ -82,6 +81,7 @@ void network_doom(struct network *network, bool quietly);
 void network_over(struct network *network, const struct err *why);
 void network_event(struct network *network, const char *event, const struct net_node *node,
 		   const char *message);
+bool network_is_used(const struct network *network); /* by a started backend */
 bool network_has_provider(const struct network *network, const char *provider);
 /* The lowest free one, unless `chosen` is given. ENOSPC, EINVAL, EEXIST. */
 struct net_node *network_claim(struct network *network, struct instance *instance, uint32_t chosen,
@@ -119,6 +119,8 @@ int backend_check_networks(struct backend *backend, struct err *err);
 /* After that: takes them for the time it is started, and makes the private one; `adopting` takes the one that is there. */
 void backend_take_networks(struct backend *backend, bool adopting);
 void backend_release_networks(struct backend *backend);
+/* It is started, and names the network. */
+bool backend_uses(const struct backend *backend, const struct network *network);
 /* The private one is made, has failed, or is gone. */
 void backend_network_ready(struct backend *backend);
 void backend_network_failed(struct backend *backend, const struct err *why);

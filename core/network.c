@@ -460,6 +460,14 @@ void network_over(struct network *network, const struct err *why)
 
 /* --- verbs ------------------------------------------------------------------------------------------------- */
 
+bool network_is_used(const struct network *network)
+{
+	for (struct obj *obj = obj_first(&network->obj.golem->obj); obj; obj = obj_next(obj))
+		if (backend_uses(backend_of(obj), network))
+			return true;
+	return false;
+}
+
 static unsigned instances_in(const struct network *network)
 {
 	const struct net_node *node;
@@ -485,7 +493,7 @@ int network_destroy(struct network *network, bool force, struct order *order, st
 		return err_set(err, EBUSY,
 			       "%u instances are in the network %s: stop them first, or use force",
 			       instances_in(network), network->obj.name);
-	if (!force && network->users)
+	if (!force && network_is_used(network))
 		return err_set(err, EBUSY,
 			       "a started backend uses the network %s: stop it first, or use force",
 			       network->obj.name);

@@ -675,7 +675,7 @@ void networks_end_unused(struct golem *golem)
 	struct network *network;
 
 	DL_FOREACH (golem->nets, network)
-		network->due = network->tidy && !network->users && !network->nodes;
+		network->due = network->tidy && !network_is_used(network) && !network->nodes;
 	while ((network = next_due(golem)))
 		network_doom(network, true);
 }

@@ -48,6 +48,7 @@ static int start_core(struct daemon *daemon, struct err *err)
 		.appkey = devnet->appkey ? devnet->appkey : options->appkey,
 		.state_dir = options->state_dir,
 		.registry_url = options->registry_url ? options->registry_url : devnet->url,
+		.all_networks = options->all_networks,
 	};
 
 	if (options_make_parents(options->state_dir, err) < 0)

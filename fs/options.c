@@ -30,6 +30,7 @@ static const char usage[] =
 	"    -h, --help             this text\n"
 	"    -V, --version          the version\n"
 	"    -o keep                leave what is rented for the next start\n"
+	"    -o all-networks        show the networks of other programs too, by id\n"
 	"    -o url=, appkey_file=, state_dir=, devnet[=]   as above, for fstab\n"
 	"\n"
 	"$GOLEM_REGISTRY_URL names another image registry.\n\n";
@@ -59,6 +60,7 @@ static const struct option long_options[] = {
 	}
 static const struct fuse_opt words[] = {
 	WORD("keep", keep, 1),
+	WORD("all-networks", all_networks, 1),
 	WORD("debug", debug, 1),
 	WORD("url=%s", url, 0),
 	WORD("appkey_file=%s", appkey_file, 0),

@@ -20,6 +20,7 @@ struct options {
 	char *devnet_words; /* options of golem-devnet, "" for none */
 	int devnet;         /* start a local network */
 	int keep;
+	int all_networks; /* show those of other programs too */
 	int foreground;
 	int debug;
 	int help, version, reference;
