@@ -390,6 +390,8 @@ void backend_stop_for(struct backend *backend, enum reason reason)
 	}
 	if (backend->market)
 		market_close(backend->market);
+	else
+		backend->released = false; /* a failed start has given everything back already */
 	pool_end(backend, REASON_BACKEND, NULL);
 	end_instances(backend, REASON_BACKEND, NULL);
 	backend_look(backend);
