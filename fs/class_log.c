@@ -30,7 +30,7 @@ static ssize_t log_fetch(struct handle *handle, const struct read *read, char **
 		      : bytelog_read(log_of(handle->node), (uint64_t)read->offset, *data, read->size);
 	if (got > 0)
 		handle->seen = (uint64_t)read->offset + (uint64_t)got;
-	handle->read_once = true;
+	handle->at_end = got < (ssize_t)read->size;
 	return got;
 }
 
@@ -47,7 +47,7 @@ static bool log_read(struct handle *handle, const struct read *read)
 
 static bool log_news(struct handle *handle)
 {
-	return bytelog_size(log_of(handle->node)) > handle->seen;
+	return !handle->at_end || bytelog_size(log_of(handle->node)) > handle->seen;
 }
 
 /* The outputs of a command end after `exit` is set; a directory's events end with the directory. */
@@ -74,7 +74,7 @@ static bool pipe_read(struct handle *handle, const struct read *read)
 
 static bool pipe_news(struct handle *handle)
 {
-	return log_news(handle) || pipe_ended(handle);
+	return bytelog_size(log_of(handle->node)) > handle->seen || pipe_ended(handle);
 }
 
 const struct file_class class_log = {

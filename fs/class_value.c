@@ -24,8 +24,8 @@ bool class_read_shot(struct handle *handle, const struct read *read)
 		shot_unref(handle->shot);
 		handle->shot = node_shot(handle->node);
 		handle->seen = handle->node->obj->changes[handle->node->row->aspect].count;
-		handle->read_once = true;
 	}
+	handle->at_end = (uint64_t)read->offset + read->size > handle->shot->len;
 	return class_reply_slice(read->req, handle->shot->data, handle->shot->len, read->size, read->offset);
 }
 
@@ -38,11 +38,12 @@ uint64_t class_shot_size(struct node *node)
 	return len;
 }
 
+/* What is left to read is news too: busybox's read polls before every byte it takes. */
 static bool value_news(struct handle *handle)
 {
 	struct node *node = handle->node;
 
-	return !handle->read_once || handle->seen != node->obj->changes[node->row->aspect].count;
+	return !handle->at_end || handle->seen != node->obj->changes[node->row->aspect].count;
 }
 
 const struct file_class class_value = {

@@ -20,7 +20,7 @@ struct handle {
 
 	struct shot *shot; /* what a reader of this descriptor sees */
 	uint64_t seen;     /* poll: the change count, or the end of the log, last read */
-	bool read_once;
+	bool at_end; /* poll: a read has got less than it asked for, which tells the reader that this is all */
 	int late_error; /* read after the last byte of the shot */
 	struct fuse_pollhandle *poll;
 	struct park *parks; /* its reads that wait */

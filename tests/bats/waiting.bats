@@ -129,6 +129,12 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 	in_sh 'rmdir backends/p'
 }
 
+@test "poll tells of what is left to read, and of the end, so that a shell that polls before every byte reads on" {
+	run in_sh "echo 'echo a; echo b' > $I/run; cat $I/last/wait; cd $I/last
+		busybox sh -c 'read x < exit; echo \$x; while read x; do echo \$x; done < stdout; cat stdout; read x < stderr || echo none'"
+	same "${lines[*]}" "0 0 a b a b none"
+}
+
 @test "poll wakes on a log that grows" {
 	run in_python '
 	import os, select
