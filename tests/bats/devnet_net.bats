@@ -38,6 +38,7 @@ scenario() { timeout $((50 * STRETCH)) "$PYTHON" "$TOP/tests/bats/devnet_net.py"
 @test "a packet of the requestor teaches the way back to it" { scenario learning; }
 @test "what an instance does not read yet is taken all the same" { scenario pressure; }
 @test "a websocket can be cut or silenced on purpose" { scenario broken; }
+@test "frames of any shape harm nobody" { scenario garbage; }
 @test "a hundred websockets at once keep their bytes apart" { scenario many; }
 
 @test "a devnet that is killed leaves no process of its networks" {
