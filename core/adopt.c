@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "core/json.h"
+#include "core/line.h"
 #include "core/market.h"
 #include "core/mem.h"
+#include "core/record.h"
 #include "core/rental.h"
 #include "core/root.h"
 #include "core/timefmt.h"
@@ -147,6 +149,24 @@ static struct instance *instance_again(struct adoption *adoption, const struct j
 	return instance;
 }
 
+static void agent_told(struct instance *instance)
+{
+	if (line_is_open(instance->line))
+		carrier_next(instance);
+	else
+		deploy_without_agent(instance, line_why_not(instance->line));
+}
+
+/* The agent of the machine, and the commands it runs. */
+static void take_up_agent(struct instance *instance)
+{
+	const struct journal_entry *activity =
+		journal_get(instance->obj.golem->journal, instance->activity_entry);
+
+	if (activity && strcmp(instance_text(instance, SET_AGENT), "no") != 0)
+		line_again(instance, activity->facts, agent_told);
+}
+
 static bool take_up(struct adoption *adoption, const struct journal_entry *entry)
 {
 	struct instance *instance = instance_again(adoption, entry);
@@ -168,6 +188,7 @@ static bool take_up(struct adoption *adoption, const struct journal_entry *entry
 	payment_activity(instance->account, instance->activity, &asked);
 	obj_event(&instance->obj, "instanceAdopted", NULL);
 	rental_adopt(instance);
+	take_up_agent(instance);
 	deploy_ready(instance);
 	return true;
 }
@@ -177,6 +198,7 @@ static bool take_up(struct adoption *adoption, const struct journal_entry *entry
 static void strike_off(struct adoption *adoption)
 {
 	journal_gone(adoption->golem->journal, adoption->activity_entry);
+	record_remove(adoption->golem, adoption->activity);
 	journal_gone(adoption->golem->journal, adoption->entry);
 	next(adoption);
 }

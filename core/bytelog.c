@@ -2,17 +2,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "core/buf.h"
 #include "core/mem.h"
 
+enum { HOLES_MAX = 64 };
+
+/* Bytes that were never seen, or could not be stored. */
+struct hole {
+	uint64_t begin, end;
+};
+
 struct bytelog {
 	const char *spill_dir;
 	uint64_t memory, bound;
 	uint64_t size, first;
-	struct buf ram; /* the bytes from `first` on, while fd < 0 */
-	int fd;         /* else all of them, each at its own offset */
+	struct buf ram;     /* the bytes from `first` on, while fd < 0 */
+	int fd;             /* else all of them, each at its own offset */
+	struct hole *holes; /* oldest first; only while there is a file */
+	unsigned hole_count;
 	bool ended;
 	struct timespec mtime;
 };
@@ -41,6 +52,7 @@ void bytelog_free(struct bytelog *log)
 	if (log->fd >= 0)
 		close(log->fd);
 	buf_free(&log->ram);
+	free(log->holes);
 	free(log);
 }
 
@@ -79,6 +91,38 @@ static void lose_all(struct bytelog *log)
 {
 	buf_free(&log->ram);
 	log->first = log->size;
+	log->hole_count = 0;
+}
+
+static void forget_holes(struct bytelog *log)
+{
+	unsigned gone = 0;
+
+	while (gone < log->hole_count && log->holes[gone].end <= log->first)
+		gone++;
+	log->hole_count -= gone;
+	if (gone && log->hole_count)
+		memmove(log->holes, log->holes + gone, log->hole_count * sizeof(*log->holes));
+}
+
+/* The next `len` bytes are missing. Beyond so many holes everything before the second one is given up. */
+static void add_hole(struct bytelog *log, uint64_t len)
+{
+	struct hole *last;
+
+	if (!log->holes)
+		log->holes = mem_alloc(HOLES_MAX * sizeof(*log->holes));
+	last = log->hole_count ? &log->holes[log->hole_count - 1] : NULL;
+	if (last && last->end == log->size) {
+		last->end += len;
+	} else {
+		if (log->hole_count == HOLES_MAX) {
+			log->first = log->holes[0].end;
+			forget_holes(log);
+		}
+		log->holes[log->hole_count++] = (struct hole){log->size, log->size + len};
+	}
+	log->size += len;
 }
 
 static void spill(struct bytelog *log)
@@ -115,6 +159,7 @@ static void keep_bound(struct bytelog *log)
 		(void)!fallocate(log->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, end ? end : 1);
 	}
 	log->first = first;
+	forget_holes(log);
 }
 
 void bytelog_append(struct bytelog *log, const void *data, size_t len)
@@ -129,8 +174,7 @@ void bytelog_append(struct bytelog *log, const void *data, size_t len)
 	} else if (write_at(log->fd, data, len, log->size)) {
 		log->size += len;
 	} else {
-		log->size += len;
-		lose_all(log);
+		add_hole(log, len);
 	}
 	keep_bound(log);
 	touch(log);
@@ -140,8 +184,15 @@ void bytelog_skip(struct bytelog *log, uint64_t len)
 {
 	if (!len || log->ended)
 		return;
-	log->size += len;
-	lose_all(log);
+	if (log->fd < 0 && log->spill_dir)
+		spill(log);
+	if (log->fd >= 0) {
+		add_hole(log, len);
+	} else {
+		log->size += len;
+		lose_all(log);
+	}
+	keep_bound(log);
 	touch(log);
 }
 
@@ -181,6 +232,14 @@ ssize_t bytelog_read(struct bytelog *log, uint64_t offset, void *data, size_t le
 		return -EIO;
 	if (len > log->size - offset)
 		len = log->size - offset;
+	for (unsigned i = 0; i < log->hole_count; i++) {
+		const struct hole *hole = &log->holes[i];
+
+		if (offset >= hole->begin && offset < hole->end)
+			return -EIO;
+		if (hole->begin > offset && len > hole->begin - offset)
+			len = hole->begin - offset;
+	}
 	if (log->fd < 0) {
 		memcpy(data, log->ram.data + (offset - log->first), len);
 		return (ssize_t)len;

@@ -2,7 +2,7 @@
  * An append-only log of bytes with absolute offsets: events, refusals, output of commands.
  *
  * Small logs live in memory; beyond `memory` bytes they go to an unlinked file in the state directory, and
- * beyond `bound` bytes the oldest part is dropped: offsets stay, the dropped range reads as -EIO. Readers
+ * beyond `bound` bytes the oldest part is dropped: offsets stay, a dropped range reads as -EIO. Readers
  * that wait are woken through the observer of the object that owns the log (obj.h).
  */
 #ifndef CORE_BYTELOG_H
@@ -19,7 +19,7 @@ struct bytelog;
 struct bytelog *bytelog_new(const char *spill_dir, uint64_t memory, uint64_t bound);
 void bytelog_free(struct bytelog *log);
 void bytelog_append(struct bytelog *log, const void *data, size_t len);
-/* Bytes that were never seen: the offsets move on, and everything before reads as -EIO. */
+/* Bytes that were never seen: the offsets move on, and their range reads as -EIO. */
 void bytelog_skip(struct bytelog *log, uint64_t len);
 void bytelog_end(struct bytelog *log); /* nothing will come any more */
 bool bytelog_ended(const struct bytelog *log);

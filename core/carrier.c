@@ -31,7 +31,7 @@ void carrier_next(struct instance *instance)
 		return;
 	if (line_is_open(instance->line))
 		start_on_line(instance);
-	else
+	else if (!line_is_coming(instance->line))
 		plain_next(instance);
 }
 

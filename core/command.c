@@ -12,6 +12,7 @@
 #include "core/line.h"
 #include "core/mem.h"
 #include "core/model.h"
+#include "core/record.h"
 #include "core/rental.h"
 #include "core/root.h"
 #include "core/script.h"
@@ -182,6 +183,22 @@ struct command *command_new(struct obj *parent, const char *name)
 	}
 	obj_enlist(&command->obj);
 	obj_unref(&command->obj);
+	return command;
+}
+
+struct command *command_again(struct obj *parent, struct instance *instance, const char *name,
+			      uint32_t number)
+{
+	unsigned numbers = instance->numbers, counted = (unsigned)strtoul(name, NULL, 10);
+	struct command *command = command_new(parent, name);
+
+	instance->numbers = numbers; /* the record has told them all */
+	if (!command->instance)
+		command->instance = instance_of(obj_ref(&instance->obj));
+	if (parent->kind == OBJ_POOL && counted > pool_of(parent)->numbers)
+		pool_of(parent)->numbers = counted;
+	command->number = number;
+	command->state = COMMAND_RUNNING;
 	return command;
 }
 
@@ -419,8 +436,10 @@ void command_end(struct command *command, enum command_state state, int exit, co
 
 	if (ended(&command->obj))
 		return;
-	if (command->state == COMMAND_RUNNING)
+	if (command->state == COMMAND_RUNNING) {
 		command->ended = timefmt_now();
+		record_end(command);
+	}
 	if (state == COMMAND_DONE)
 		command->reason = REASON_NONE; /* it was through before the abort arrived */
 	command->state = state;

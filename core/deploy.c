@@ -432,7 +432,7 @@ void deploy_ready(struct instance *instance)
 	instance_enter(instance, INSTANCE_READY, NULL);
 	obj_event(&instance->obj, "instanceReady", about(instance, NULL));
 	deploy_idle(instance);
-	if (instance->line && !line_is_open(instance->line))
+	if (instance->line && !line_is_open(instance->line) && !line_is_coming(instance->line))
 		deploy_without_agent(instance, line_why_not(instance->line));
 	else
 		carrier_next(instance);

@@ -1,6 +1,7 @@
 #include "core/line.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,9 +10,12 @@
 #include "core/agent/envelope.h"
 #include "core/agent/link.h"
 #include "core/batch.h"
+#include "core/json.h"
 #include "core/mem.h"
+#include "core/record.h"
 #include "core/rental.h"
 #include "core/script.h"
+#include "core/timefmt.h"
 
 enum {
 	/* Nothing can interrupt a call that is held by the agent: a kill behind it waits so long (reference/agent.md). */
@@ -22,11 +26,12 @@ enum {
 	SPACING_MAX_MS = 1000,
 	BUSY_MS = 50, /* another request runs on the machine, for a moment */
 	BUSY_TRIES = 200,
+	DELIVERIES = 3, /* to one machine; then plain requests do the work */
 	QUIT_MS = 2000,
 	LEASE_S = 3600,
 	CALL_MAX = 1 << 20, /* bytes of messages in one call; yagna takes bodies of 2 MiB */
 	PART = 99996,       /* of base64 in one argument, at whole groups */
-	EXIT_NO_AGENT = 69,
+	EXIT_NO_AGENT = 69, /* of a call that has reached nobody */
 };
 /* What the agent keeps of an output that nobody fetches; less where the command keeps less. */
 static const uint64_t output_bound = (uint64_t)256 << 20;
@@ -38,6 +43,7 @@ struct carried {
 	struct line *line;
 	struct command *command;
 	struct loop_timer *limit; /* command_timeout */
+	unsigned calls;           /* that have carried its start, or asked for it */
 };
 
 struct line {
@@ -46,6 +52,7 @@ struct line {
 	char *name, *directory; /* directory NULL: not delivered */
 	enum delivery_outcome outcome;
 	bool octal; /* the second form */
+	unsigned deliveries;
 	char *why_not;
 	struct agent_link *link;
 	struct carried *carried;
@@ -60,6 +67,7 @@ struct line {
 
 static void call_agent(struct line *line);
 static void call_soon(struct line *line);
+static void start_again(struct line *line);
 
 static struct loop *loop_of(const struct line *line)
 {
@@ -111,6 +119,8 @@ static void heard_dropped(void *context, uint32_t id, int stream, uint64_t bytes
 
 	if (carried)
 		bytelog_skip(command_output(carried->command, stream - 1), bytes);
+	if (carried)
+		obj_changed(&carried->command->obj, ASPECT_OUTPUT);
 }
 
 static void heard_exit(void *context, uint32_t id, const struct agent_link_exit *exit)
@@ -155,24 +165,38 @@ static void draw(void *bytes, size_t len)
 		abort();
 }
 
-struct line *line_new(struct instance *instance)
+static void name_agent(struct line *line)
 {
-	struct line *line = mem_alloc(sizeof(*line));
 	uint8_t name[6];
 
-	line->instance = instance;
 	draw(line->token, sizeof(line->token));
 	draw(line->session, sizeof(line->session));
 	draw(name, sizeof(name));
+	free(line->name);
 	line->name = mem_printf(".golemfs-%02x%02x%02x%02x%02x%02x", name[0], name[1], name[2], name[3],
 				name[4], name[5]);
+}
+
+struct line *line_new(struct instance *instance)
+{
+	struct line *line = mem_alloc(sizeof(*line));
+
+	line->instance = instance;
+	name_agent(line);
 	return line;
 }
 
-/* What the agent carried is lost with it. */
-static void lose_commands(struct line *line, const char *why)
+/* What the agent carried is lost with it; but for commands that cannot have reached it, if they may be `spared`. */
+static void lose_commands(struct line *line, bool spare, const char *why)
 {
-	for (struct command *command; (command = line_unload(line));) {
+	struct carried *carried, *next;
+
+	HASH_ITER (hh, line->carried, carried, next) {
+		struct command *command = carried->command;
+
+		if (spare && carried->calls <= 1 && !command->input)
+			continue;
+		unload(line, carried);
 		command_blame(command, REASON_LOST);
 		command_end(command, COMMAND_FAILED, 255, why);
 		obj_unref(&command->obj);
@@ -241,6 +265,7 @@ static void tell(struct line *line, const char *why_not)
 {
 	void (*told)(struct instance *) = mem_move(&line->told);
 
+	free(line->why_not);
 	line->why_not = why_not ? mem_strdup(why_not) : NULL;
 	if (told)
 		told(line->instance);
@@ -271,16 +296,27 @@ static void delivery_lost(void *context, const char *why)
 	rental_lost(line->instance, why);
 }
 
-static void deliver_in_octal(struct line *line)
+/* {"run":…} that takes away what an agent that has died left behind; one that lives yet ends with its directory. */
+static cJSON *removal(const char *directory)
+{
+	char *arguments[] = {"-c", "rm -rf \"$1\" 2>/dev/null; :", "sh", (char *)directory};
+
+	return run_of("/bin/sh", arguments, sizeof(arguments) / sizeof(*arguments));
+}
+
+/* To a machine that is there already. */
+static void deliver(struct line *line)
 {
 	static const struct batch_events events = {NULL, delivery_finished, delivery_refused, delivery_lost};
 	cJSON *script = cJSON_CreateArray();
 
-	line->octal = true;
+	if (line->directory)
+		cJSON_AddItemToArray(script, removal(line->directory));
 	cJSON_AddItemToArray(script, line_delivery(line));
 	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
-				script, 0, &events, line);
+				script, cJSON_GetArraySize(script) - 1, &events, line);
 	cJSON_Delete(script);
+	free(mem_move(&line->directory));
 }
 
 void line_delivered(struct line *line, const struct yagna_result *result)
@@ -290,15 +326,35 @@ void line_delivered(struct line *line, const struct yagna_result *result)
 		line->outcome = delivery_read(result->out.data, result->out.len, &line->directory);
 }
 
+/* What the next golemfs needs to find the agent and to be let in. */
+static void write_down(struct line *line)
+{
+	struct instance *instance = line->instance;
+	cJSON *facts = cJSON_CreateObject(), *agent;
+	BUF_AUTO struct buf token = {0};
+
+	for (unsigned i = 0; i < AGENT_TOKEN_SIZE; i++)
+		buf_printf(&token, "%02x", line->token[i]);
+	cJSON_AddStringToObject(facts, "agreement", instance->agreement);
+	agent = cJSON_AddObjectToObject(facts, "agent");
+	cJSON_AddStringToObject(agent, "directory", line->directory);
+	cJSON_AddStringToObject(agent, "token", buf_text(&token));
+	journal_amend(instance->obj.golem->journal, instance->activity_entry, facts);
+}
+
 void line_begin(struct line *line, void (*told)(struct instance *instance))
 {
 	line->told = told;
 	if (line->outcome == DELIVERY_NO_BASE64 && !line->octal) {
-		deliver_in_octal(line);
+		line->octal = true;
+		deliver(line);
 		return;
 	}
-	if (line->outcome == DELIVERY_DONE && line->directory)
+	if (line->outcome == DELIVERY_DONE && line->directory) {
 		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		write_down(line);
+		start_again(line);
+	}
 	tell(line,
 	     line->link ? NULL : "the image has no shell that could unpack the agent, or no place for it");
 }
@@ -306,6 +362,11 @@ void line_begin(struct line *line, void (*told)(struct instance *instance))
 bool line_is_open(const struct line *line)
 {
 	return line && line->link;
+}
+
+bool line_is_coming(const struct line *line)
+{
+	return line && !line->link && line->batch;
 }
 
 const char *line_why_not(const struct line *line)
@@ -370,19 +431,38 @@ static void call_answered(struct line *line)
 		call_after(line, spacing(line));
 }
 
-/* The agent does not answer on its machine, which is there: what it carried is lost with it. */
-static void agent_gone(struct line *line, const char *why)
+static void come_again(struct instance *instance)
+{
+	if (line_is_open(instance->line)) {
+		carrier_next(instance);
+		return;
+	}
+	lose_commands(instance->line, false, line_why_not(instance->line));
+	deploy_without_agent(instance, line_why_not(instance->line));
+}
+
+/* The agent does not answer on its machine, which is there: what it carried is lost with it, and another one is sent.
+ * `unreached`: the last call has not come to it. */
+static void agent_gone(struct line *line, bool unreached, const char *why)
 {
 	struct instance *instance = line->instance;
 
 	agent_link_free(line->link);
 	line->link = NULL;
+	free(line->why_not);
 	line->why_not = mem_strdup(why);
-	lose_commands(line, why);
-	if (line->quitted)
+	lose_commands(line, unreached && !line->quitted, why);
+	if (line->quitted) {
 		quit_over(line);
-	else
+	} else if (++line->deliveries < DELIVERIES) {
+		obj_event(&instance->obj, "agentLost", NULL);
+		name_agent(line);
+		line->told = come_again;
+		deliver(line);
+	} else {
+		lose_commands(line, false, why);
 		deploy_without_agent(instance, why);
+	}
 }
 
 static void call_failed(struct line *line, const struct yagna_result *result)
@@ -390,9 +470,9 @@ static void call_failed(struct line *line, const struct yagna_result *result)
 	if (strstr(result->message, "Busy") && line->busy++ < BUSY_TRIES)
 		call_after(line, BUSY_MS);
 	else if (result->exit_code == EXIT_NO_AGENT)
-		agent_gone(line, "the agent on the machine has died");
+		agent_gone(line, true, "the agent on the machine has died");
 	else
-		agent_gone(line, *result->message ? result->message : "the agent cannot be called");
+		agent_gone(line, false, *result->message ? result->message : "the agent cannot be called");
 }
 
 static void call_finished(void *context, const struct yagna_result *results, unsigned count)
@@ -408,7 +488,7 @@ static void call_finished(void *context, const struct yagna_result *results, uns
 		call_failed(line, result);
 	else if (envelope_read(&messages, result->out.data, result->out.len) < 0 ||
 		 agent_link_receive(line->link, messages.data, messages.len, &used, &why) < 0)
-		agent_gone(line, why.len ? buf_text(&why) : "the agent's answer cannot be read");
+		agent_gone(line, false, why.len ? buf_text(&why) : "the agent's answer cannot be read");
 	else
 		call_answered(line);
 }
@@ -422,7 +502,7 @@ static void call_refused(void *context, const struct yagna_failure *failure)
 	if (failure->err.code == EHOSTUNREACH || failure->unsure || line->busy++ < BUSY_TRIES)
 		call_after(line, SPACING_MAX_MS);
 	else
-		agent_gone(line, failure->err.text);
+		agent_gone(line, false, failure->err.text);
 }
 
 static void call_lost(void *context, const char *why)
@@ -462,8 +542,11 @@ static void call_agent(struct line *line)
 	cJSON *script = cJSON_CreateArray();
 	size_t count;
 	char **arguments = call_arguments(line, &count);
+	struct carried *carried, *after;
 
 	loop_cancel(&line->next);
+	HASH_ITER (hh, line->carried, carried, after)
+		carried->calls++;
 	cJSON_AddItemToArray(script, run_of(program, arguments, count));
 	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
 				script, 0, &events, line);
@@ -485,7 +568,9 @@ static void timed_out(void *context)
 static void load(struct line *line, struct command *command)
 {
 	struct carried *carried = mem_alloc(sizeof(*carried));
+	struct timespec now = timefmt_now();
 	uint64_t limit = command_limit_ms(command);
+	int64_t ran = command->started.tv_sec ? timefmt_ms_between(&command->started, &now) : 0;
 
 	carried->id = command->number;
 	carried->line = line;
@@ -493,11 +578,14 @@ static void load(struct line *line, struct command *command)
 	obj_ref(&command->obj);
 	HASH_ADD(hh, line->carried, id, sizeof(carried->id), carried);
 	if (limit)
-		carried->limit = loop_after(loop_of(line), limit, timed_out, carried);
+		carried->limit = loop_after(loop_of(line), ran < (int64_t)limit ? limit - (uint64_t)ran : 0,
+					    timed_out, carried);
 }
 
-static int start(struct line *line, struct command *command, const struct script_place *place)
+static int start(struct line *line, struct command *command)
 {
+	MEM_AUTO char *env = command_env(command);
+	struct script_place place = {env, command_setting(command, SET_WORKDIR)};
 	struct script_program text;
 	uint64_t bound = command_output_limit(command);
 	struct agent_link_program program = {
@@ -509,7 +597,7 @@ static int start(struct line *line, struct command *command, const struct script
 	};
 	int error;
 
-	script_program(&text, command->text, command->len, place);
+	script_program(&text, command->text, command->len, &place);
 	program.directory = text.directory;
 	program.argv = text.argv;
 	program.environment = text.environment;
@@ -518,15 +606,27 @@ static int start(struct line *line, struct command *command, const struct script
 	return error;
 }
 
+/* The commands that the agent before has never heard of. */
+static void start_again(struct line *line)
+{
+	struct carried *carried, *next;
+
+	HASH_ITER (hh, line->carried, carried, next) {
+		carried->calls = 0;
+		start(line, carried->command);
+	}
+	if (line->carried)
+		call_soon(line);
+}
+
 int line_start(struct line *line, struct command *command)
 {
-	MEM_AUTO char *env = command_env(command);
-	struct script_place place = {env, command_setting(command, SET_WORKDIR)};
-	int error = start(line, command, &place);
+	int error = start(line, command);
 
 	if (error)
 		return error;
 	load(line, command);
+	record_start(command);
 	line->news_ms = loop_now_ms(loop_of(line));
 	call_soon(line);
 	input_started(command);
@@ -598,4 +698,59 @@ void line_quit(struct line *line, void (*done)(struct instance *instance))
 	line->quit_limit = loop_after(loop_of(line), QUIT_MS, quit_too_long, line);
 	agent_link_quit(line->link);
 	call_soon(line);
+}
+
+/* --- after a crash --------------------------------------------------------------------------------------------- */
+
+/* Nobody has its stdin open any more: the last close was golemfs' end. */
+static void take_up(struct instance *instance, struct command *command)
+{
+	struct line *line = instance->line;
+
+	load(line, command);
+	carried_of(line, command->number)->calls = 2; /* it may be known there */
+	agent_link_watch(line->link, command->number, 0, 0);
+	agent_link_input(line->link, command->number, NULL, 0, true);
+}
+
+/* Without an agent that is known nobody can say what became of them. */
+static void give_up(struct instance *instance, struct command *command)
+{
+	command_blame(command, REASON_LOST);
+	command_end(command, COMMAND_FAILED, 255, "golemfs has lost its agent");
+}
+
+static bool read_token(struct line *line, const char *hex)
+{
+	unsigned byte;
+
+	if (strlen(hex) != 2 * AGENT_TOKEN_SIZE)
+		return false;
+	for (unsigned i = 0; i < AGENT_TOKEN_SIZE; i++) {
+		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
+			return false;
+		line->token[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+void line_again(struct instance *instance, const cJSON *facts, void (*told)(struct instance *instance))
+{
+	const cJSON *agent = cJSON_GetObjectItem(facts, "agent");
+	struct line *line = line_new(instance);
+	const char *directory = json_string_or(agent, "directory", "", &(struct err){0});
+
+	instance->line = line;
+	if (*directory == '/' && read_token(line, json_string_or(agent, "token", "", &(struct err){0}))) {
+		line->directory = mem_strdup(directory);
+		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		record_replay(instance, take_up);
+		line->news_ms = loop_now_ms(loop_of(line));
+		call_soon(line);
+	} else {
+		record_replay(instance, give_up);
+		line->told = told;
+		if (delivery_available())
+			deliver(line);
+	}
 }

@@ -27,6 +27,11 @@ void line_delivered(struct line *line, const struct yagna_result *result);
  * it. `told` is called once, perhaps at once, when the line is open or cannot be. */
 void line_begin(struct line *line, void (*told)(struct instance *instance));
 bool line_is_open(const struct line *line); /* takes NULL */
+/* It is not open, but an agent is on its way: commands wait for it. Takes NULL. */
+bool line_is_coming(const struct line *line);
+/* For a machine that an earlier golemfs has made: the line to its agent as the journal knows it (`facts` of the
+ * activity), with the commands that run there; where there is none, one is sent, and `told` is called as above. */
+void line_again(struct instance *instance, const cJSON *facts, void (*told)(struct instance *instance));
 const char *line_why_not(const struct line *line);
 
 /* Starts the command beside those that run. 0, or E2BIG. */

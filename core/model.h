@@ -308,6 +308,9 @@ void command_abort_for(struct command *command, enum reason reason);
 void command_assign(struct command *command, struct instance *instance);
 /* A command with this name or, NULL, the next number; the listing holds it. */
 struct command *command_new(struct obj *parent, const char *name);
+/* One of an earlier golemfs that runs on the instance under that number. */
+struct command *command_again(struct obj *parent, struct instance *instance, const char *name,
+			      uint32_t number);
 void command_leave_queue(struct command *command); /* the queue's hold is the caller's */
 
 /* input.c: what is on its way to the stdin of a command. */

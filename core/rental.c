@@ -7,6 +7,7 @@
 #include "core/line.h"
 #include "core/market.h"
 #include "core/mem.h"
+#include "core/record.h"
 #include "core/timefmt.h"
 
 enum {
@@ -83,6 +84,7 @@ static void over(struct instance *instance)
 
 	journal_gone(golem->journal, instance->activity_entry);
 	membership_leave(instance);
+	record_remove(golem, instance->activity);
 	loop_cancel(&instance->limit);
 	loop_cancel(&instance->expiry);
 	loop_cancel(&instance->again);

@@ -11,7 +11,7 @@
 #include "core/agent/frame.h"
 #include "core/agent/token.h"
 
-enum { CALL_MALFORMED = 64, CALL_NO_AGENT = 69, ANSWER_S = 60 };
+enum { CALL_MALFORMED = 64, CALL_NO_AGENT = 69, CALL_CUT_SHORT = 70, ANSWER_S = 60 };
 
 static int connect_agent(const char *directory)
 {
@@ -126,7 +126,7 @@ int call_main(const char *directory, const char *session, char **parts)
 		if (envelope_unbase64(&out, *parts, strlen(*parts)) < 0)
 			return CALL_MALFORMED;
 	if (send_all(fd, &out) < 0 || receive_answers(fd, &text) < 0)
-		return CALL_NO_AGENT;
+		return CALL_CUT_SHORT;
 	print(&text);
 	return 0;
 }

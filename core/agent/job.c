@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,6 +143,8 @@ static void become(const struct start *start, const struct ends *ends, volatile 
 	sigset_t none;
 
 	setsid();
+	prctl(PR_SET_PDEATHSIG,
+	      SIGKILL); /* an agent that is killed takes its commands along: nobody else knows them */
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(ends->child[tty ? 0 : fd], fd) < 0)
 			goto failed;
@@ -149,7 +152,8 @@ static void become(const struct start *start, const struct ends *ends, volatile 
 		ioctl(0, TIOCSCTTY, 0);
 	if (start->directory[0] && chdir(start->directory) < 0)
 		goto failed;
-	signal(SIGPIPE, SIG_DFL);
+	for (int signum = 1; signum < NSIG; signum++) /* what the agent ignores, a command need not */
+		signal(signum, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execvpe(start->argv[0], (char *const *)start->argv, (char *const *)start->env);

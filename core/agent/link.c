@@ -372,7 +372,7 @@ static void dropped(struct agent_link *link, struct watched *watched, struct fra
 	if (frame->payload.bad || stream < 1 || stream > 2)
 		return;
 	known = watched->received[stream - 1];
-	if (kept <= known)
+	if (kept <= known || kept > INT64_MAX / 2)
 		return;
 	watched->received[stream - 1] = kept;
 	link->events.dropped(link->context, watched->id, stream, kept - known);

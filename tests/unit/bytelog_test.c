@@ -99,6 +99,30 @@ static void bytes_grow_shrink_and_are_cleaned(void)
 	CHECK_TEXT(buf_text(&buf), "a[31mbc\xc3\xa9");
 }
 
+static void what_was_skipped_reads_as_eio_and_nothing_else_does(void)
+{
+	struct bytelog *log = bytelog_new(dir, 100000, 0);
+	char data[64];
+
+	bytelog_append(log, "before", 6);
+	bytelog_skip(log, 1000);
+	bytelog_skip(log, 10);
+	bytelog_append(log, "after", 5);
+	CHECK(bytelog_size(log) == 1021 && bytelog_first(log) == 0);
+	CHECK(bytelog_read(log, 0, data, sizeof(data)) == 6 && !memcmp(data, "before", 6));
+	CHECK(bytelog_read(log, 6, data, 1) == -EIO && bytelog_read(log, 1015, data, 1) == -EIO);
+	CHECK(bytelog_read(log, 1016, data, sizeof(data)) == 5 && !memcmp(data, "after", 5));
+	for (unsigned i = 0; i < 200; i++) {
+		bytelog_skip(log, 3);
+		bytelog_append(log, "x", 1);
+	}
+	CHECK(bytelog_size(log) == 1821 && bytelog_first(log) > 1021);
+	CHECK(bytelog_read(log, 0, data, 1) == -EIO);
+	CHECK(bytelog_read(log, 1820, data, 2) == 1 && *data == 'x');
+	CHECK(bytelog_read(log, 1819, data, 1) == -EIO);
+	bytelog_free(log);
+}
+
 int main(void)
 {
 	if (!mkdtemp(dir))
@@ -106,6 +130,7 @@ int main(void)
 	TEST(what_was_appended_reads_back_at_any_offset);
 	TEST(a_long_log_spills_to_a_file_without_a_trace_in_the_directory);
 	TEST(beyond_the_bound_the_oldest_part_reads_as_eio);
+	TEST(what_was_skipped_reads_as_eio_and_nothing_else_does);
 	TEST(without_a_place_to_spill_the_memory_stays_bounded);
 	TEST(an_ended_log_takes_nothing_more);
 	TEST(bytes_grow_shrink_and_are_cleaned);
