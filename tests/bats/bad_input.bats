@@ -55,7 +55,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 		[ "$status" != 124 ]
 	done
 	after=$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status")
-	[ $((after - before)) -lt 65536 ]
+	[ $((after - before)) -lt $((65536 * MEMORY)) ]
 	in_sh "cat $I/commands/wait" >/dev/null || :
 }
 @test "11: NUL bytes, a line of 4097 bytes, only blanks" {
@@ -196,7 +196,7 @@ commands() { in_sh "ls $I/commands | wc -l"; }
 	    except FileNotFoundError:
 	        pass'
 	after=$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status")
-	[ $((after - before)) -lt 8192 ]
+	[ $((after - before)) -lt $((8192 * MEMORY)) ]
 }
 @test "37: a stopped daemon serves everything after SIGCONT" {
 	kill -STOP "$DAEMON_PID"

@@ -31,7 +31,7 @@ rents_again() {
 		faults_clear
 	done
 	after=$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON_PID/status")
-	[ $((after - before)) -lt 65536 ]
+	[ $((after - before)) -lt $((65536 * MEMORY)) ]
 }
 
 @test "a wrong answer leaves an event or a refusal that says so" {

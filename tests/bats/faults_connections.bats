@@ -2,7 +2,7 @@
 # Connections that break and answers that are late, once at every step of a rental. An errno, never a crash,
 # a hang or a rental that nobody knows of.
 
-BATS_TEST_TIMEOUT=180
+BATS_TEST_TIMEOUT=$((180 * ${GOLEMFS_STRETCH:-1}))
 SUITE_LIMIT=1200
 load harness
 load every_step

@@ -14,6 +14,8 @@ DEVNET=$BUILD/tests/devnet/golem-devnet
 PYTHON=/usr/bin/python3
 # Slow runs (sanitizers, valgrind) stretch every limit.
 STRETCH=${GOLEMFS_STRETCH:-1}
+# Sanitizers keep what was freed: the bounds on memory are for the plain build.
+MEMORY=${GOLEMFS_MEMORY:-1}
 export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-$((60 * STRETCH))}
 APPKEY=devnet-test-key
 export TOP BUILD GOLEMFS DEVNET PYTHON STRETCH APPKEY

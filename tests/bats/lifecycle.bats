@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # The states of backends and instances, every way through them, and stop, destroy and abort in each of them.
 
+BATS_TEST_TIMEOUT=$((120 * ${GOLEMFS_STRETCH:-1}))
 load harness
 
 setup_file() { mount_start; }
