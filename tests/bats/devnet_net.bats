@@ -35,6 +35,7 @@ scenario() { timeout $((50 * STRETCH)) "$PYTHON" "$TOP/tests/bats/devnet_net.py"
 @test "an instance deployed again is reached at once" { scenario redeployed; }
 @test "a taken address is not bound anew" { scenario taken_address; }
 @test "a restart forgets the networks, the instances do not" { scenario restart; }
+@test "another address of the requestor answers too" { scenario addresses; }
 @test "a packet of the requestor teaches the way back to it" { scenario learning; }
 @test "what an instance does not read yet is taken all the same" { scenario pressure; }
 @test "a websocket can be cut or silenced on purpose" { scenario broken; }
@@ -58,6 +59,24 @@ scenario() { timeout $((50 * STRETCH)) "$PYTHON" "$TOP/tests/bats/devnet_net.py"
 	kill -9 "$pid"
 	for pid in $children; do eventually 5 not kill -0 "$pid"; done
 	rm -rf "$DIR/killed"
+}
+
+@test "networks need no root" {
+	local open=$DIR/open as='' pid url
+	mkdir -m 777 "$open"
+	chmod 755 "$DIR"
+	install -m 755 "$DEVNET" "$open/golem-devnet"
+	[ "$(id -u)" != 0 ] || as='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	$as "$open/golem-devnet" --listen 127.0.0.1:0 --appkey "$APPKEY" --fast --work-dir "$open/work" \
+		>"$DIR/open.out" 2>"$DIR/open.log" 3>&- &
+	pid=$!
+	eventually 10 grep -q '^listening' "$DIR/open.out"
+	url=$(sed -n 's/^listening on //p' "$DIR/open.out")
+	URL=$url scenario separation
+	URL=$url scenario two_networks
+	kill "$pid"
+	wait "$pid"
+	rm -rf "$open"
 }
 
 @test "where the kernel gives no network namespace a deployment into a network says so" {

@@ -635,6 +635,16 @@ def restart():
         assert b.sh(f"ping -c1 -W1 {network.ip(2)}")[0], "the instances still know each other"
 
 
+def addresses():
+    with pair(count=1) as (network, a):
+        rest("POST", f"/net-api/v1/net/{network.id}/addresses", {"ip": network.ip(5)})
+        assert not a.sh(f"ping -c1 -W1 {network.ip(5)}")[0], "no map names it"
+        network.add(5, me())
+        until(lambda: a.sh(f"ping -c1 -W1 {network.ip(5)}")[0])
+        a.serve(80, "c.sendall(peer[0].encode())")
+        assert Websocket(network, network.ip(2), 80).data() == network.ip(1).encode(), "the first one stays the source"
+
+
 def learning():
     """Without the requestor in any map its packets teach the instance the way back."""
     network = Network("10.20.8.0/24", own=False)
