@@ -9,6 +9,7 @@
 #include "core/mem.h"
 #include "core/rental.h"
 #include "core/root.h"
+#include "core/ws.h"
 
 /* An unmount takes so long at most, then what is left stays in the journal (design 2.5). */
 enum { LEAVE_MS = 19000 };
@@ -160,6 +161,7 @@ void golem_free(struct golem *golem)
 	networks_free(golem);
 	connect_free(golem);
 	obj_drain(golem);
+	ws_hub_free(golem->ws);
 	payment_free(golem->payment);
 	yagna_free(golem->yagna);
 	http_free(golem->http);
@@ -292,6 +294,13 @@ void golem_render_status(struct golem *golem, struct buf *out)
 			   rental->obj.parent->name, rental->obj.name,
 			   rental->agreement ? rental->agreement : "-");
 	}
+}
+
+struct ws_hub *golem_ws(struct golem *golem, struct err *err)
+{
+	if (!golem->ws)
+		golem->ws = ws_hub_new(golem->loop, err);
+	return golem->ws;
 }
 
 /* --- for the other objects --------------------------------------------------------------------------------- */

@@ -11,7 +11,9 @@
 #include "core/agent/link.h"
 #include "core/batch.h"
 #include "core/json.h"
+#include "core/line_websocket.h"
 #include "core/mem.h"
+#include "core/network.h"
 #include "core/record.h"
 #include "core/rental.h"
 #include "core/script.h"
@@ -24,13 +26,15 @@ enum {
 	/* After so much silence of all commands the calls are spaced, by a tenth of the silence, up to the bound. */
 	SILENCE_MS = 2000,
 	SPACING_MAX_MS = 1000,
-	BUSY_MS = 50, /* another request runs on the machine, for a moment */
+	KEEP_MS = 1200000, /* an idle agent hears of us well within its lease */
+	BUSY_MS = 50,      /* another request runs on the machine, for a moment */
 	BUSY_TRIES = 200,
+	KNOWN = 2,      /* calls after which the agent may know a command */
 	DELIVERIES = 3, /* to one machine; then plain requests do the work */
 	QUIT_MS = 2000,
 	LEASE_S = 3600,
 	CALL_MAX = 1 << 20, /* bytes of messages in one call; yagna takes bodies of 2 MiB */
-	PART = 99996,       /* of base64 in one argument, at whole groups */
+	PORT = 47711,       /* of the agent in the instance, for the websocket */
 	EXIT_NO_AGENT = 69, /* of a call that has reached nobody */
 };
 /* What the agent keeps of an output that nobody fetches; less where the command keeps less. */
@@ -55,6 +59,7 @@ struct line {
 	unsigned deliveries;
 	char *why_not;
 	struct agent_link *link;
+	struct line_websocket *websocket; /* NULL: the instance is in no network */
 	struct carried *carried;
 	struct batch *batch;
 	struct loop_timer *next; /* the pause between two calls */
@@ -68,6 +73,8 @@ struct line {
 static void call_agent(struct line *line);
 static void call_soon(struct line *line);
 static void start_again(struct line *line);
+static void call_after(struct line *line, uint64_t ms);
+static void quit_over(struct line *line);
 
 static struct loop *loop_of(const struct line *line)
 {
@@ -194,7 +201,7 @@ static void lose_commands(struct line *line, bool spare, const char *why)
 	HASH_ITER (hh, line->carried, carried, next) {
 		struct command *command = carried->command;
 
-		if (spare && carried->calls <= 1 && !command->input)
+		if (spare && carried->calls < KNOWN && !command->input)
 			continue;
 		unload(line, carried);
 		command_blame(command, REASON_LOST);
@@ -214,6 +221,7 @@ void line_drop(struct line **slot)
 	batch_drop(&line->batch);
 	loop_cancel(&line->next);
 	loop_cancel(&line->quit_limit);
+	line_websocket_drop(&line->websocket);
 	agent_link_free(line->link);
 	free(line->name);
 	free(line->directory);
@@ -223,40 +231,28 @@ void line_drop(struct line **slot)
 
 /* --- delivery -------------------------------------------------------------------------------------------------- */
 
-/* {"run":…} of a program with both outputs captured as text. */
-static cJSON *run_of(const char *program, char *const *arguments, size_t count)
-{
-	static const char *const streams[] = {"stdout", "stderr"};
-	cJSON *command = cJSON_CreateObject(), *run = cJSON_AddObjectToObject(command, "run"), *args,
-	      *capture;
-
-	cJSON_AddStringToObject(run, "entry_point", program);
-	args = cJSON_AddArrayToObject(run, "args");
-	for (size_t i = 0; i < count; i++)
-		cJSON_AddItemToArray(args, cJSON_CreateString(arguments[i]));
-	capture = cJSON_AddObjectToObject(run, "capture");
-	for (unsigned i = 0; i < 2; i++) {
-		cJSON *end = cJSON_AddObjectToObject(cJSON_AddObjectToObject(capture, streams[i]), "atEnd");
-
-		cJSON_AddStringToObject(end, "format", "str");
-	}
-	return command;
-}
-
 cJSON *line_delivery(struct line *line)
 {
+	BUF_AUTO struct buf greeted = {0};
 	struct delivery delivery = {
-		.token = line->token, .name = line->name, .lease_s = LEASE_S, .octal = line->octal};
+		.token = line->token,
+		.name = line->name,
+		.port = membership_count(line->instance) ? PORT : 0,
+		.lease_s = LEASE_S,
+		.octal = line->octal,
+	};
 	char **arguments;
 	size_t count = 0;
 	cJSON *run;
 
 	if (!delivery_available())
 		return NULL;
+	membership_clients(line->instance, &greeted);
+	delivery.greeted = buf_text(&greeted);
 	arguments = delivery_arguments(&delivery);
 	while (arguments[count])
 		count++;
-	run = run_of("/bin/sh", arguments, count);
+	run = script_program_run("/bin/sh", arguments, count);
 	delivery_free(arguments);
 	return run;
 }
@@ -301,7 +297,7 @@ static cJSON *removal(const char *directory)
 {
 	char *arguments[] = {"-c", "rm -rf \"$1\" 2>/dev/null; :", "sh", (char *)directory};
 
-	return run_of("/bin/sh", arguments, sizeof(arguments) / sizeof(*arguments));
+	return script_program_run("/bin/sh", arguments, sizeof(arguments) / sizeof(*arguments));
 }
 
 /* To a machine that is there already. */
@@ -342,6 +338,54 @@ static void write_down(struct line *line)
 	journal_amend(instance->obj.golem->journal, instance->activity_entry, facts);
 }
 
+/* --- the websocket ---------------------------------------------------------------------------------------------- */
+
+static int websocket_url(void *context, struct buf *url, struct err *err)
+{
+	struct line *line = context;
+
+	return network_url(line->instance, PORT, url, err);
+}
+
+/* One carrier follows the other: what was asked and not acknowledged is asked again, output goes on where it was. */
+static void websocket_changed(void *context, bool attached)
+{
+	struct line *line = context;
+	struct carried *carried, *next;
+
+	if (attached) {
+		loop_cancel(&line->next);
+		HASH_ITER (hh, line->carried, carried, next)
+			carried->calls = KNOWN;
+	} else if (line->quitted) {
+		quit_over(line);
+	} else {
+		call_soon(line);
+	}
+}
+
+static void open_websocket(struct line *line)
+{
+	struct golem *golem = line->instance->obj.golem;
+	struct line_websocket_options options = {
+		loop_of(line), NULL, golem->appkey, line->link, websocket_url, websocket_changed, line};
+	struct err err = {0};
+
+	if (!membership_count(line->instance))
+		return;
+	options.hub = golem_ws(golem, &err);
+	if (options.hub)
+		line->websocket = line_websocket_new(&options);
+	else
+		obj_refuse(&line->instance->obj, 0, "websocket", &err);
+}
+
+void line_network_changed(struct line *line)
+{
+	if (line && line->websocket)
+		line_websocket_look(line->websocket);
+}
+
 void line_begin(struct line *line, void (*told)(struct instance *instance))
 {
 	line->told = told;
@@ -352,6 +396,8 @@ void line_begin(struct line *line, void (*told)(struct instance *instance))
 	}
 	if (line->outcome == DELIVERY_DONE && line->directory) {
 		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		open_websocket(line);
+		call_after(line, KEEP_MS);
 		write_down(line);
 		start_again(line);
 	}
@@ -391,6 +437,8 @@ static void next_is_due(void *context)
 
 static void call_after(struct line *line, uint64_t ms)
 {
+	if (line_websocket_is_attached(line->websocket))
+		return;
 	loop_cancel(&line->next);
 	line->next = loop_after(loop_of(line), ms, next_is_due, line);
 }
@@ -398,7 +446,9 @@ static void call_after(struct line *line, uint64_t ms)
 /* Something is to be said: at once, unless a call is under way, whose end goes on with it. */
 static void call_soon(struct line *line)
 {
-	if (!line->batch && line->link)
+	if (line_websocket_is_attached(line->websocket))
+		line_websocket_speak(line->websocket);
+	else if (!line->batch && line->link)
 		call_after(line, 0);
 }
 
@@ -427,8 +477,8 @@ static void call_answered(struct line *line)
 	line->busy = 0;
 	if (line->quitted && !agent_link_has_orders(line->link))
 		quit_over(line);
-	else if (!line->batch && !line->next && has_something_to_ask(line))
-		call_after(line, spacing(line));
+	else if (!line->batch && !line->next)
+		call_after(line, has_something_to_ask(line) ? spacing(line) : KEEP_MS);
 }
 
 static void come_again(struct instance *instance)
@@ -447,6 +497,7 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 {
 	struct instance *instance = line->instance;
 
+	line_websocket_drop(&line->websocket);
 	agent_link_free(line->link);
 	line->link = NULL;
 	free(line->why_not);
@@ -467,6 +518,8 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 
 static void call_failed(struct line *line, const struct yagna_result *result)
 {
+	if (line_websocket_is_attached(line->websocket))
+		return; /* the agent is reached all the same, and says there what this call was to bring */
 	if (strstr(result->message, "Busy") && line->busy++ < BUSY_TRIES)
 		call_after(line, BUSY_MS);
 	else if (result->exit_code == EXIT_NO_AGENT)
@@ -513,41 +566,22 @@ static void call_lost(void *context, const char *why)
 	rental_lost(line->instance, why);
 }
 
-static char **call_arguments(struct line *line, size_t *count)
-{
-	BUF_AUTO struct buf messages = {0};
-	BUF_AUTO struct buf text = {0};
-	BUF_AUTO struct buf session = {0};
-	char **arguments;
-
-	agent_link_compose_call(line->link, &messages, CALL_MAX, HOLD_MS, QUIET_MS);
-	envelope_base64(&text, messages.data, messages.len);
-	for (unsigned i = 0; i < AGENT_SESSION_SIZE; i++)
-		buf_printf(&session, "%02x", line->session[i]);
-	arguments = mem_alloc((text.len / PART + 5) * sizeof(*arguments));
-	arguments[0] = mem_strdup("call");
-	arguments[1] = mem_strdup(line->directory);
-	arguments[2] = buf_take(&session);
-	*count = 3;
-	for (size_t at = 0; at < text.len; at += PART)
-		arguments[(*count)++] = mem_printf("%.*s", (int)(text.len - at < PART ? text.len - at : PART),
-						   text.data + at);
-	return arguments;
-}
-
 static void call_agent(struct line *line)
 {
 	static const struct batch_events events = {NULL, call_finished, call_refused, call_lost};
 	MEM_AUTO char *program = mem_printf("%s/agent", line->directory);
 	cJSON *script = cJSON_CreateArray();
 	size_t count;
-	char **arguments = call_arguments(line, &count);
+	BUF_AUTO struct buf messages = {0};
+	char **arguments;
 	struct carried *carried, *after;
 
 	loop_cancel(&line->next);
 	HASH_ITER (hh, line->carried, carried, after)
 		carried->calls++;
-	cJSON_AddItemToArray(script, run_of(program, arguments, count));
+	agent_link_compose_call(line->link, &messages, CALL_MAX, HOLD_MS, QUIET_MS);
+	arguments = delivery_call(line->directory, line->session, &messages, &count);
+	cJSON_AddItemToArray(script, script_program_run(program, arguments, count));
 	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
 				script, 0, &events, line);
 	cJSON_Delete(script);
@@ -575,6 +609,7 @@ static void load(struct line *line, struct command *command)
 	carried->id = command->number;
 	carried->line = line;
 	carried->command = command;
+	carried->calls = line_websocket_is_attached(line->websocket) ? KNOWN : 0;
 	obj_ref(&command->obj);
 	HASH_ADD(hh, line->carried, id, sizeof(carried->id), carried);
 	if (limit)
@@ -708,7 +743,7 @@ static void take_up(struct instance *instance, struct command *command)
 	struct line *line = instance->line;
 
 	load(line, command);
-	carried_of(line, command->number)->calls = 2; /* it may be known there */
+	carried_of(line, command->number)->calls = KNOWN;
 	agent_link_watch(line->link, command->number, 0, 0);
 	agent_link_input(line->link, command->number, NULL, 0, true);
 }
@@ -744,6 +779,7 @@ void line_again(struct instance *instance, const cJSON *facts, void (*told)(stru
 	if (*directory == '/' && read_token(line, json_string_or(agent, "token", "", &(struct err){0}))) {
 		line->directory = mem_strdup(directory);
 		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		open_websocket(line);
 		record_replay(instance, take_up);
 		line->news_ms = loop_now_ms(loop_of(line));
 		call_soon(line);

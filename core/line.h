@@ -33,6 +33,8 @@ bool line_is_coming(const struct line *line);
  * activity), with the commands that run there; where there is none, one is sent, and `told` is called as above. */
 void line_again(struct instance *instance, const cJSON *facts, void (*told)(struct instance *instance));
 const char *line_why_not(const struct line *line);
+/* The client is in a network of the instance, or in another one than before. Takes NULL. */
+void line_network_changed(struct line *line);
 
 /* Starts the command beside those that run. 0, or E2BIG. */
 int line_start(struct line *line, struct command *command);

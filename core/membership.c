@@ -434,6 +434,19 @@ uint32_t membership_address(const struct instance *instance, unsigned position)
 	return membership->node ? membership->node->address : membership->address;
 }
 
+void membership_clients(const struct instance *instance, struct buf *out)
+{
+	for (unsigned i = 0; i < membership_count(instance); i++) {
+		const struct network *network = membership_network(instance, i);
+		char text[RANGE_TEXT];
+
+		if (!network)
+			continue;
+		range_print_address(range_client(&network->range), text);
+		buf_printf(out, "%s%s", out->len ? " " : "", text);
+	}
+}
+
 int membership_find(const struct instance *instance, const char *name)
 {
 	uint64_t position;

@@ -22,6 +22,7 @@ struct input;
 struct line;
 struct pool;
 struct agent_link_exit;
+struct ws_hub;
 
 /* What the kinds of obj do differently. */
 struct obj_class {
@@ -89,6 +90,7 @@ struct golem {
 	char *session; /* appSessionId: tags our agreements and their documents, also across restarts */
 
 	struct http *http;
+	struct ws_hub *ws; /* golem_ws() makes it */
 	struct yagna *yagna;
 	struct journal *journal;
 	struct payment *payment;
@@ -143,6 +145,9 @@ void adopt_end(struct golem *golem);
 void adopt_doubt(struct golem *golem, uint64_t entry);
 /* The session of an earlier run, if the journal names one; else a new one. The caller frees. */
 char *adopt_session(struct golem *golem);
+
+/* golem.c: made when it is first asked for. NULL with a sentence. */
+struct ws_hub *golem_ws(struct golem *golem, struct err *err);
 
 /* golem.c: a rental is over, or a backend has stopped: look whether we may leave. */
 void golem_look(struct golem *golem);

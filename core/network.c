@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "core/backend.h"
+#include "core/line.h"
 #include "core/mem.h"
 #include "core/model.h"
 #include "core/root.h"
@@ -545,6 +546,7 @@ void networks_refresh(struct golem *golem, struct order *order)
 int network_set_client(struct network *network, const char *value, size_t len, struct err *err)
 {
 	bool yes = len == 3 && memcmp(value, "yes", 3) == 0;
+	struct net_node *node;
 
 	if (check_own(network, err))
 		return -1;
@@ -553,6 +555,9 @@ int network_set_client(struct network *network, const char *value, size_t len, s
 	if (network->client == yes)
 		return 0;
 	network->client = yes;
+	DL_FOREACH (network->nodes, node)
+		if (node->instance)
+			line_network_changed(node->instance->line);
 	obj_changed(&network->obj, ASPECT_STATE);
 	network_step(network);
 	return 0;

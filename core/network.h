@@ -54,6 +54,8 @@ int network_urls(struct network *network, unsigned port, struct buf *out, struct
 unsigned membership_count(const struct instance *instance);
 /* NULL: there is none at this position, or not any more. */
 struct network *membership_network(const struct instance *instance, unsigned position);
+/* Appends the addresses of the clients, by spaces. */
+void membership_clients(const struct instance *instance, struct buf *out);
 uint32_t membership_address(const struct instance *instance, unsigned position); /* 0: none yet */
 /* The position of a network by its name, its id, or the position itself as text. -1: not there. */
 int membership_find(const struct instance *instance, const char *name);

@@ -330,3 +330,22 @@ void script_program_free(struct script_program *program)
 	free_texts(program->environment);
 	free(program->directory);
 }
+
+cJSON *script_program_run(const char *program, char *const *arguments, size_t count)
+{
+	static const char *const streams[] = {"stdout", "stderr"};
+	cJSON *command = cJSON_CreateObject(), *run = cJSON_AddObjectToObject(command, "run"), *args,
+	      *capture;
+
+	cJSON_AddStringToObject(run, "entry_point", program);
+	args = cJSON_AddArrayToObject(run, "args");
+	for (size_t i = 0; i < count; i++)
+		cJSON_AddItemToArray(args, cJSON_CreateString(arguments[i]));
+	capture = cJSON_AddObjectToObject(run, "capture");
+	for (unsigned i = 0; i < 2; i++) {
+		cJSON *end = cJSON_AddObjectToObject(cJSON_AddObjectToObject(capture, streams[i]), "atEnd");
+
+		cJSON_AddStringToObject(end, "format", "str");
+	}
+	return command;
+}

@@ -33,6 +33,8 @@ cJSON *script_deploy(const char *volumes, cJSON *net, bool again, cJSON *agent, 
 /* The setup script alone. */
 cJSON *script_setup(const char *setup, const struct script_place *place);
 cJSON *script_terminate(void);
+/* {"run":…} of a program with both outputs captured as text. */
+cJSON *script_program_run(const char *program, char *const *arguments, size_t count);
 const char *script_stage_name(enum script_stage stage);
 
 /* A command as the agent starts it: argv, additions to the environment and the directory ("" for the agent's own). */

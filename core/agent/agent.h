@@ -29,7 +29,8 @@ struct agent {
 	uint32_t next_serial;
 	struct early *early;
 	size_t early_bytes;
-	uint32_t starting; /* START whose parts are being put together, and of which command */
+	size_t unacknowledged; /* bytes of orders carried out since golemfs was last told of any */
+	uint32_t starting;     /* START whose parts are being put together, and of which command */
 	struct buf start;
 };
 
@@ -47,5 +48,6 @@ void report_push(struct agent *agent, struct conn *conn);
  * change that. */
 int report_poll(struct agent *agent, struct conn *conn, uint64_t now_ms);
 void report_beat(struct agent *agent, struct conn *conn);
+void report_goodbye(struct agent *agent, struct conn *conn);
 
 #endif

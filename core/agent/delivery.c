@@ -19,8 +19,8 @@ enum {
 	PART_MAX = 100000,
 };
 
-/* $1 token, $2 port, $3 lease, $4 name of the directory, then the parts of the program. */
-static const char script_head[] = "token=$1 port=$2 lease=$3 name=$4; shift 4; umask 077\n";
+/* $1 token, $2 port, $3 lease, $4 name of the directory, $5 whom to greet, then the parts of the program. */
+static const char script_head[] = "token=$1 port=$2 lease=$3 name=$4 greeted=$5; shift 5; umask 077\n";
 static const char script_base64[] = "base64 -d </dev/null >/dev/null 2>&1 || { echo no base64; exit 0; }\n"
 				    "unpack() { printf %s \"$@\" | base64 -d; }\n";
 static const char script_octal[] = "unpack() { for part do printf \"$part\"; done; }\n";
@@ -30,6 +30,7 @@ static const char script_tail[] =
 	"  [ -n \"$place\" ] && mkdir \"$directory\" 2>/dev/null || continue\n"
 	"  unpack \"$@\" 2>/dev/null >\"$directory/agent\" && printf %s \"$token\" >\"$directory/token\" &&\n"
 	"  chmod 700 \"$directory/agent\" && \"$directory/agent\" serve \"$directory\" \"$port\" \"$lease\" "
+	"$greeted "
 	"2>/dev/null &&\n"
 	"  { printf '%s\\n' \"$directory\"; exit 0; }\n"
 	"  rm -rf \"$directory\"\n"
@@ -70,7 +71,7 @@ char **delivery_arguments(const struct delivery *delivery)
 
 	encode(&program, delivery->octal);
 	parts = (program.len + PART_MAX - 1) / PART_MAX;
-	arguments = mem_alloc((parts + 8) * sizeof *arguments);
+	arguments = mem_alloc((parts + 9) * sizeof *arguments);
 	arguments[n++] = mem_strdup("-c");
 	arguments[n++] = mem_printf("%s%s%s", script_head, delivery->octal ? script_octal : script_base64,
 				    script_tail);
@@ -79,6 +80,7 @@ char **delivery_arguments(const struct delivery *delivery)
 	arguments[n++] = mem_printf("%u", delivery->port);
 	arguments[n++] = mem_printf("%u", delivery->lease_s);
 	arguments[n++] = mem_strdup(delivery->name);
+	arguments[n++] = mem_strdup(delivery->greeted);
 	for (size_t at = 0; at < program.len; at += PART_MAX) {
 		size_t left = program.len - at;
 		char *part = mem_dup(program.data + at, (left < PART_MAX ? left : PART_MAX) + 1);
@@ -94,6 +96,26 @@ void delivery_free(char **arguments)
 	for (char **at = arguments; at && *at; at++)
 		free(*at);
 	free(arguments);
+}
+
+char **delivery_call(const char *directory, const uint8_t *session, const struct buf *messages, size_t *count)
+{
+	BUF_AUTO struct buf text = {0};
+	char **arguments;
+
+	envelope_base64(&text, messages->data, messages->len);
+	arguments = mem_alloc((text.len / PART_MAX + 5) * sizeof *arguments);
+	arguments[0] = mem_strdup("call");
+	arguments[1] = mem_strdup(directory);
+	arguments[2] = hex(session, AGENT_SESSION_SIZE);
+	*count = 3;
+	for (size_t at = 0; at < text.len; at += PART_MAX) {
+		size_t left = text.len - at;
+
+		arguments[(*count)++] =
+			mem_printf("%.*s", (int)(left < PART_MAX ? left : PART_MAX), text.data + at);
+	}
+	return arguments;
 }
 
 enum delivery_outcome delivery_read(const char *output, size_t len, char **directory)

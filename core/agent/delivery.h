@@ -13,13 +13,15 @@
 #include <stdint.h>
 
 #include "core/agent/protocol.h"
+#include "core/buf.h"
 
 struct delivery {
 	const uint8_t *token; /* AGENT_TOKEN_SIZE bytes */
 	const char *name;     /* of the directory to be made, unguessable */
 	uint16_t port;        /* 0: no websocket carrier */
 	uint32_t lease_s;
-	bool octal; /* the form without base64 */
+	const char *greeted; /* IPv4 addresses, by spaces, that get a packet at the start; "": none */
+	bool octal;          /* the form without base64 */
 };
 
 /* The run always succeeds, so that it may stand in a batch before others; what it prints tells the outcome. */
@@ -30,6 +32,9 @@ bool delivery_available(void);
 /* The arguments after the entry point /bin/sh, NULL terminated; free with delivery_free(). */
 char **delivery_arguments(const struct delivery *delivery);
 void delivery_free(char **arguments);
+/* The arguments of one `agent call` with these messages, `count` of them and NULL; free with delivery_free(). */
+char **delivery_call(const char *directory, const uint8_t *session, const struct buf *messages,
+		     size_t *count);
 /* From the output of the run; *directory (the caller's to free) where the agent is, NULL unless DONE. */
 enum delivery_outcome delivery_read(const char *output, size_t len, char **directory);
 

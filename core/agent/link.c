@@ -35,6 +35,8 @@ struct agent_link {
 	bool open_urgent;
 	struct watched *watched;
 	bool attached; /* WELCOME has come on this connection */
+	bool left;     /* GOODBYE has */
+	size_t flying; /* bytes of orders sent on this connection and not acknowledged */
 };
 
 struct agent_link *agent_link_new(const uint8_t token[AGENT_TOKEN_SIZE],
@@ -285,7 +287,31 @@ void agent_link_compose_hello(struct agent_link *link, struct buf *out)
 
 	frame_add(out, 0, AGENT_HELLO, AGENT_ATTACH, link->greeting, sizeof link->greeting, NULL, 0);
 	frame_end_message(out, begin);
-	link->attached = false;
+	agent_link_detach(link);
+}
+
+void agent_link_compose_beat(struct agent_link *link, struct buf *out)
+{
+	size_t begin = frame_begin_message(out, 0, 0);
+
+	frame_add(out, 0, AGENT_BEAT, 0, NULL, 0, NULL, 0);
+	frame_end_message(out, begin);
+}
+
+bool agent_link_is_attached(const struct agent_link *link)
+{
+	return link->attached;
+}
+
+bool agent_link_has_left(const struct agent_link *link)
+{
+	return link->left;
+}
+
+void agent_link_detach(struct agent_link *link)
+{
+	link->attached = link->left = false;
+	link->flying = 0;
 	for (struct orders *orders = link->orders; orders; orders = orders->next)
 		orders->sent = false;
 }
@@ -324,10 +350,12 @@ bool agent_link_compose_message(struct agent_link *link, struct buf *out)
 	for (struct orders *orders = link->orders; orders; orders = orders->next) {
 		if (orders->sent)
 			continue;
-		if (out->len + orders->bytes.len > AGENT_WEBSOCKET_MESSAGE_MAX)
+		if (out->len + orders->bytes.len > AGENT_WEBSOCKET_MESSAGE_MAX ||
+		    link->flying + orders->bytes.len > AGENT_ORDER_WINDOW)
 			break;
 		buf_add(out, orders->bytes.data, orders->bytes.len);
 		orders->sent = true;
+		link->flying += orders->bytes.len;
 	}
 	return out->len > 0;
 }
@@ -336,8 +364,12 @@ bool agent_link_compose_message(struct agent_link *link, struct buf *out)
 
 static void acknowledged(struct agent_link *link, uint32_t serial)
 {
-	while (link->orders && (int32_t)(link->orders->serial - serial) <= 0)
+	while (link->orders && (int32_t)(link->orders->serial - serial) <= 0) {
+		size_t len = link->orders->sent ? link->orders->bytes.len : 0;
+
+		link->flying -= len < link->flying ? len : link->flying;
 		drop_orders(link, link->orders);
+	}
 }
 
 static void welcome(struct agent_link *link, struct frame *frame)
@@ -423,6 +455,8 @@ static void take_frame(struct agent_link *link, struct frame *frame)
 
 	if (frame->type == AGENT_WELCOME)
 		welcome(link, frame);
+	else if (frame->type == AGENT_GOODBYE)
+		link->left = true;
 	else if (watched && frame->type < sizeof takers / sizeof *takers && takers[frame->type])
 		takers[frame->type](link, watched, frame);
 }

@@ -69,7 +69,13 @@ void agent_link_compose_call(struct agent_link *link, struct buf *out, size_t mo
 			     uint32_t quiet_ms);
 /* For the websocket carrier: first the greeting, then, each time it is writable, one message; false: nothing to say. */
 void agent_link_compose_hello(struct agent_link *link, struct buf *out);
+void agent_link_compose_beat(struct agent_link *link, struct buf *out);
 bool agent_link_compose_message(struct agent_link *link, struct buf *out);
+
+bool agent_link_is_attached(const struct agent_link *link); /* the agent has answered the greeting */
+bool agent_link_has_left(const struct agent_link *link);    /* and has said goodbye since */
+/* The websocket is no more: what was sent on it and is not acknowledged will be sent again. */
+void agent_link_detach(struct agent_link *link);
 
 /* Whole messages from the agent; `used` tells how many bytes they were. 0, or -1 when the agent does not speak this
  * protocol (the connection is to be ended), with the sentence of a refusal in `why`. */

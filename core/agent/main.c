@@ -1,5 +1,5 @@
 /*
- * golemfs-agent: `serve DIRECTORY PORT LEASE` inside an instance, `call DIRECTORY SESSION PART…` for each request.
+ * golemfs-agent: `serve DIRECTORY PORT LEASE [ADDRESS…]` inside an instance, `call DIRECTORY SESSION PART…` for each request.
  * Nobody starts it by hand.
  */
 #include <string.h>
@@ -23,10 +23,11 @@ int main(int argc, char **argv)
 
 	if (argc >= 5 && strcmp(argv[1], "call") == 0)
 		return call_main(argv[2], argv[3], argv + 4);
-	if (argc != 5 || strcmp(argv[1], "serve") != 0)
+	if (argc < 5 || strcmp(argv[1], "serve") != 0)
 		return 64;
 	options = (struct server_options){.directory = argv[2],
 					  .port = (uint16_t)number(argv[3], 65535),
-					  .lease_s = number(argv[4], 30 * 86400)};
+					  .lease_s = number(argv[4], 30 * 86400),
+					  .greeted = argv + 5};
 	return options.lease_s ? server_main(&options) : 64;
 }

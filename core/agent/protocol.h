@@ -19,10 +19,12 @@ enum {
 	AGENT_MESSAGE_MAX = 2 << 20,         /* either direction, head included */
 	AGENT_WEBSOCKET_MESSAGE_MAX = 60000, /* towards the agent: yagna ends the connection beyond 64 KiB */
 	AGENT_REORDER_MAX = 2 << 20,         /* bytes of messages that wait for an earlier serial */
-	AGENT_START_MAX = 3 << 19,           /* a command with its environment, put together from its parts */
-	AGENT_INPUT_WINDOW = 1 << 20,        /* stdin on its way to one command, not yet taken by it */
-	AGENT_OUTPUT_WINDOW = 3 << 20,       /* output sent on one connection, not yet acknowledged */
-	AGENT_ANSWER_BYTES = 1 << 20,        /* output in one answer to a poll */
+	AGENT_ORDER_WINDOW = 1 << 20, /* messages sent to the agent on one connection, not yet acknowledged */
+	AGENT_ORDER_STEP = 128 << 10, /* after so many bytes of them the agent acknowledges unasked */
+	AGENT_START_MAX = 3 << 19,    /* a command with its environment, put together from its parts */
+	AGENT_INPUT_WINDOW = 1 << 20, /* stdin on its way to one command, not yet taken by it */
+	AGENT_OUTPUT_WINDOW = 3 << 20, /* output sent on one connection, not yet acknowledged */
+	AGENT_ANSWER_BYTES = 1 << 20,  /* output in one answer to a poll */
 
 	AGENT_TOKEN_SIZE = 32,
 	AGENT_SESSION_SIZE = 16,
@@ -52,6 +54,7 @@ enum agent_frame_type {
 	AGENT_CREDIT = 38,  /* u64 bytes of stdin taken so far, u8 1 when nobody reads it any more */
 	AGENT_BEAT = 39,    /* nothing: the line lives */
 	AGENT_REFUSED = 40, /* text; the agent closes the connection after it */
+	AGENT_GOODBYE = 41, /* the agent ends: yagna passes no close on (reference/yagna-api.md 6.4) */
 };
 
 enum agent_frame_flags {

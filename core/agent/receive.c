@@ -243,6 +243,7 @@ static void carry_out_early(struct agent *agent, struct conn *conn)
 			continue;
 		}
 		agent->next_serial++;
+		agent->unacknowledged += early->len;
 		carry_out(agent, conn, early->data, early->len, true);
 		drop_early(agent, link);
 		link = &agent->early;
@@ -259,6 +260,7 @@ static void receive_message(struct agent *agent, struct conn *conn, const struct
 		conn_refuse(conn, "no token");
 	} else if (ahead == 0) {
 		agent->next_serial++;
+		agent->unacknowledged += message->size;
 		carry_out(agent, conn, conn->in.data, message->size, true);
 		carry_out_early(agent, conn);
 	} else if (ahead < UINT32_MAX / 2) {

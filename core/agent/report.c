@@ -22,6 +22,7 @@ static void add(struct writing *writing, uint32_t channel, uint8_t type, const s
 	if (!writing->begun)
 		writing->begin = frame_begin_message(&writing->conn->out, 0, writing->agent->next_serial - 1);
 	writing->begun = true;
+	writing->agent->unacknowledged = 0;
 	frame_add(&writing->conn->out, channel, type, 0, head ? head->data : NULL, head ? head->len : 0, data,
 		  len);
 }
@@ -153,6 +154,8 @@ void report_push(struct agent *agent, struct conn *conn)
 			job->exit_sent = true;
 		}
 	}
+	if (agent->unacknowledged >= AGENT_ORDER_STEP)
+		add(&writing, 0, AGENT_BEAT, NULL, NULL, 0);
 	finish(&writing);
 }
 
@@ -161,6 +164,14 @@ void report_beat(struct agent *agent, struct conn *conn)
 	struct writing writing = {.agent = agent, .conn = conn};
 
 	add(&writing, 0, AGENT_BEAT, NULL, NULL, 0);
+	finish(&writing);
+}
+
+void report_goodbye(struct agent *agent, struct conn *conn)
+{
+	struct writing writing = {.agent = agent, .conn = conn};
+
+	add(&writing, 0, AGENT_GOODBYE, NULL, NULL, 0);
 	finish(&writing);
 }
 

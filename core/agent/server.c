@@ -283,6 +283,9 @@ static void end(struct server *server)
 {
 	for (struct job *job = server->agent.jobs; job; job = job->next)
 		job_kill(job, SIGKILL, 0);
+	for (struct conn *conn = server->agent.conns; conn; conn = conn->next)
+		if (conn->attached)
+			report_goodbye(&server->agent, conn);
 	unlinkat(server->agent.directory, "socket", 0);
 	unlinkat(server->agent.directory, "token", 0);
 	unlinkat(server->agent.directory, "agent", 0);
@@ -305,6 +308,22 @@ static bool detach(void)
 	return true;
 }
 
+/* A machine that was made anew may have another hardware address, which the client's stack learns only from a packet
+ * of the instance: without one, connections to it end in 504 (reference/agent.md, Traps). */
+static void greet(char **addresses)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	for (; fd >= 0 && *addresses; addresses++) {
+		struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(9 /* discard */)};
+
+		if (inet_pton(AF_INET, *addresses, &address.sin_addr) == 1)
+			sendto(fd, "", 1, MSG_DONTWAIT, (void *)&address, sizeof address);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static bool prepare(struct server *server)
 {
 	struct agent *agent = &server->agent;
@@ -324,8 +343,8 @@ static bool prepare(struct server *server)
 	server->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 	server->listeners[0] = listen_unix();
 	server->listeners[1] = server->options->port ? listen_tcp(server->options->port) : -1;
-	return server->children >= 0 && server->listeners[0] >= 0 &&
-	       (!server->options->port || server->listeners[1] >= 0);
+	/* A port that somebody else has costs the websocket, not the agent. */
+	return server->children >= 0 && server->listeners[0] >= 0;
 }
 
 int server_main(const struct server_options *options)
@@ -337,6 +356,7 @@ int server_main(const struct server_options *options)
 		return 1;
 	if (!detach())
 		return 0;
+	greet(options->greeted);
 	serve(&server);
 	end(&server);
 	return 0;

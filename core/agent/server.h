@@ -14,6 +14,7 @@ struct server_options {
 	const char *directory; /* private; holds `token` (64 hex digits) */
 	uint16_t port;         /* TCP, for the websocket carrier; 0: none */
 	uint32_t lease_s;
+	char **greeted; /* addresses that get a packet at the start, NULL terminated */
 };
 
 /* Detaches from its caller once it listens; returns the exit status of the calling process. */

@@ -77,7 +77,7 @@ static void on_input_room(void *context, uint32_t command, size_t room, bool clo
 static void deliver(struct bench *bench, bool octal)
 {
 	uint8_t token[AGENT_TOKEN_SIZE], session[AGENT_SESSION_SIZE];
-	struct delivery delivery = {.token = token, .lease_s = 60, .octal = octal};
+	struct delivery delivery = {.token = token, .lease_s = 60, .greeted = "127.0.0.1", .octal = octal};
 	MEM_AUTO char *name = mem_printf(".golemfs-test-%d", (int)getpid());
 	static const struct agent_link_events events = {on_output, on_dropped, on_exited, on_input_room};
 	MEM_AUTO char *directory = NULL;
