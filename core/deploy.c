@@ -305,8 +305,12 @@ static void make_machine(struct instance *instance, bool again)
 {
 	instance->joining = !membership_joined(instance);
 	instance->joining_again = again;
-	if (!instance->joining)
+	if (!instance->joining) {
 		send_batch(instance, again);
+	} else if (again) {
+		instance->step = RENTAL_DEPLOYING;
+		instance_enter(instance, INSTANCE_DEPLOYING, NULL);
+	}
 }
 
 void deploy_joined(struct instance *instance)
@@ -317,7 +321,10 @@ void deploy_joined(struct instance *instance)
 
 void deploy_not_joined(struct instance *instance, const struct err *why)
 {
-	failed(instance, "activityDeployError", "network", why->text, NULL);
+	if (instance->joining || instance->step == RENTAL_ACTIVITY)
+		failed(instance, "activityDeployError", "network", why->text, NULL);
+	else
+		obj_refuse(&instance->obj, 0, "network", why);
 }
 
 /* --- the activity ------------------------------------------------------------------------------------------ */
@@ -412,6 +419,7 @@ void deploy_again(struct instance *instance, const char *why)
 	loop_cancel(&instance->again);
 	yagna_cancel(&instance->call);
 	limit_deploy(instance);
+	membership_join(instance);
 	make_machine(instance, true);
 }
 
@@ -473,6 +481,7 @@ void deploy_abort(struct instance *instance, const struct err *why)
 		rental_end(instance, INSTANCE_ERROR, why);
 		return;
 	}
+	instance->joining = false;
 	yagna_cancel(&instance->call);
 	loop_cancel(&instance->again);
 	loop_cancel(&instance->limit);

@@ -342,13 +342,15 @@ static cJSON *entry_of(const struct membership *membership)
 
 cJSON *membership_deploy(struct instance *instance)
 {
-	cJSON *list = instance->membership_count ? cJSON_CreateArray() : NULL;
+	cJSON *list = NULL;
 
 	for (unsigned i = 0; i < instance->membership_count; i++) {
 		struct membership *membership = &instance->memberships[i];
 
 		if (!membership->node)
 			continue;
+		if (!list)
+			list = cJSON_CreateArray();
 		cJSON_AddItemToArray(list, entry_of(membership));
 		free(membership->net);
 		membership->net = mem_strdup(membership->network->id);

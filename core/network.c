@@ -46,7 +46,8 @@ static bool settled(const struct obj *obj)
 {
 	const struct network *network = (const struct network *)obj;
 
-	return network->state == NETWORK_ERROR || (network->state == NETWORK_READY && !network->check);
+	return network->state == NETWORK_ERROR ||
+	       (network->state == NETWORK_READY && !network->check && network->client == network->client_in);
 }
 
 static bool ended(const struct obj *obj)
@@ -303,9 +304,17 @@ static struct net_node *node_at(const struct network *network, uint32_t address)
 	return NULL;
 }
 
-static bool taken(void *context, uint32_t address)
+static uint32_t free_address(const struct network *network)
 {
-	return node_at(context, address);
+	const struct net_node *node;
+	size_t count, filled = 0;
+	MEM_AUTO uint32_t *taken = NULL;
+
+	DL_COUNT(network->nodes, node, count);
+	taken = mem_alloc((count + 1) * sizeof(*taken));
+	DL_FOREACH (network->nodes, node)
+		taken[filled++] = node->address;
+	return range_free_address(&network->range, taken, filled);
 }
 
 bool network_has_provider(const struct network *network, const char *provider)
@@ -356,9 +365,7 @@ struct net_node *network_claim(struct network *network, struct instance *instanc
 	node->instance = instance;
 	node->owner[0] = mem_strdup(instance->obj.parent->name);
 	node->owner[1] = mem_strdup(instance->obj.name);
-	node->address = chosen                   ? chosen
-			: network->range.network ? range_free_address(&network->range, taken, network)
-						 : 0;
+	node->address = chosen ? chosen : network->range.network ? free_address(network) : 0;
 	DL_APPEND(network->nodes, node);
 	obj_changed(&network->obj, ASPECT_CHILDREN);
 	return node;
@@ -370,7 +377,7 @@ void network_choose_addresses(struct network *network)
 
 	DL_FOREACH (network->nodes, node)
 		if (!node->address)
-			node->address = range_free_address(&network->range, taken, network);
+			node->address = free_address(network);
 }
 
 void network_drop(struct network *network, struct net_node *node)

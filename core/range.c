@@ -100,11 +100,17 @@ bool range_is_for_instances(const struct range *range, uint32_t address)
 	       address != (range->network | ~mask_of(range->prefix));
 }
 
-uint32_t range_free_address(const struct range *range, bool (*taken)(void *context, uint32_t address),
-			    void *context)
+/* One of the first count + 1 must be free. */
+uint32_t range_free_address(const struct range *range, const uint32_t *taken, size_t count)
 {
-	for (uint32_t address = range_client(range) + 1; range_is_for_instances(range, address); address++)
-		if (!taken(context, address))
-			return address;
-	return 0;
+	MEM_AUTO bool *is_taken = mem_alloc(count + 1);
+	uint32_t first = range_client(range) + 1;
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (taken[i] >= first && taken[i] - first <= count)
+			is_taken[taken[i] - first] = true;
+	while (at < count && is_taken[at])
+		at++;
+	return range_is_for_instances(range, first + (uint32_t)at) ? first + (uint32_t)at : 0;
 }

@@ -5,6 +5,7 @@
 #define CORE_RANGE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/err.h"
@@ -31,8 +32,7 @@ void range_print_address(uint32_t address, char text[RANGE_TEXT]);
 uint32_t range_client(const struct range *range);
 /* An instance may have it: inside, and not the network's, the client's or the broadcast address. */
 bool range_is_for_instances(const struct range *range, uint32_t address);
-/* The lowest one that `taken` does not claim; 0: the range is full. */
-uint32_t range_free_address(const struct range *range, bool (*taken)(void *context, uint32_t address),
-			    void *context);
+/* The lowest one that is not among `taken`; 0: the range is full. */
+uint32_t range_free_address(const struct range *range, const uint32_t *taken, size_t count);
 
 #endif

@@ -165,6 +165,7 @@ rest() { # METHOD PATH [BODY]
 		"$URL$2"
 }
 allocations_alive() { rest GET /payment-api/v1/allocations | jq length; }
+networks_alive() { rest GET /net-api/v1/net | jq length; }
 agreements_alive() { rest GET '/market-api/v1/agreements?state=Approved' | jq length; }
 agreement_ids() { rest GET "/market-api/v1/agreements${1:+?state=$1}" | jq -r '.[].id'; }
 activities_alive() {
@@ -179,7 +180,7 @@ activities_alive() {
 }
 nothing_rented() {
 	local what count failed=0
-	for what in agreements_alive activities_alive allocations_alive; do
+	for what in agreements_alive activities_alive allocations_alive networks_alive; do
 		count=$($what)
 		[ "$count" = 0 ] || {
 			echo "$what in the devnet: $count" >&2

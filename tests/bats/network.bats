@@ -12,7 +12,7 @@ setup_file() {
 	instance pair two
 	serve backends/pair/instances/one 8080
 }
-teardown_file() { mount_stop && same "$(nets | wc -l)" 0; }
+teardown_file() { mount_stop; }
 
 @test "R23: a range on the backend is all that instances need to talk to each other" {
 	same "$(nets pair | jq -r .ip)" 10.20.0.0/24
@@ -37,7 +37,7 @@ teardown_file() { mount_stop && same "$(nets | wc -l)" 0; }
 	becomes 5 '' node_ips out25
 	becomes 5 10.25.1.1 node_ips in25
 	in_sh 'echo yes > networks/out25/client; cat networks/out25/wait'
-	becomes 5 10.25.0.1 node_ips out25
+	same "$(node_ips out25)" 10.25.0.1
 	in_sh 'echo no > networks/out25/client; cat networks/out25/wait'
 	becomes 5 '' node_ips out25
 	in_sh 'rmdir networks/out25 networks/in25'
@@ -339,7 +339,7 @@ teardown_file() { mount_stop && same "$(nets | wc -l)" 0; }
 	same "$(got backends/second63/instances/i/wait)" ETIMEDOUT
 	contains "$(tail -n 1 "$M/backends/second63/instances/i/error")" 'in a network only once'
 	contains "$(cat "$M/backends/second63/offers")" 'in the network lan63 already'
-	in_sh 'rmdir backends/first63/instances/i; mkdir backends/second63/instances/j'
+	in_sh 'echo stop > backends/first63/instances/i/ctl; cat backends/first63/instances/i/wait; echo "create j rent_timeout=60" > backends/second63/instances/ctl'
 	same "$(in_sh 'cat backends/second63/instances/j/wait')" ready
 	in_sh 'rmdir backends/first63 backends/second63; rmdir networks/lan63'
 }

@@ -66,25 +66,24 @@ static void ranges_overlap_when_one_holds_the_other(void)
 	CHECK(!range_overlaps(&narrow, &other));
 }
 
-static bool up_to(void *context, uint32_t address)
-{
-	return address <= *(uint32_t *)context;
-}
-
-static void addresses_are_handed_out_from_the_lowest_and_end_before_broadcast(void)
+static void the_lowest_free_address_is_handed_out_until_broadcast(void)
 {
 	struct range range;
-	uint32_t last;
+	uint32_t taken[8];
+	size_t count = 0;
 
 	range_parse(&range, "10.0.0.0/29", NULL);
-	last = range.network;
 	for (uint32_t host = 2; host <= 6; host++) {
-		uint32_t address = range_free_address(&range, up_to, &last);
+		uint32_t address = range_free_address(&range, taken, count);
 
 		CHECK(address == range.network + host);
-		last = address;
+		taken[count++] = address;
 	}
-	CHECK(range_free_address(&range, up_to, &last) == 0);
+	CHECK(range_free_address(&range, taken, count) == 0);
+	taken[1] = taken[4];
+	CHECK(range_free_address(&range, taken, 4) == range.network + 3);
+	taken[0] = 0;
+	CHECK(range_free_address(&range, taken, 4) == range.network + 2);
 }
 
 static void network_client_and_broadcast_are_not_for_instances(void)
@@ -105,7 +104,7 @@ int main(void)
 	TEST(an_address_alone_is_the_range_of_24_bits);
 	TEST(what_is_no_range_is_refused_with_a_sentence);
 	TEST(ranges_overlap_when_one_holds_the_other);
-	TEST(addresses_are_handed_out_from_the_lowest_and_end_before_broadcast);
+	TEST(the_lowest_free_address_is_handed_out_until_broadcast);
 	TEST(network_client_and_broadcast_are_not_for_instances);
 	return check_end();
 }
