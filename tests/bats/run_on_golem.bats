@@ -90,8 +90,7 @@ input_passes() {
 }
 
 @test "exit codes of programs that are not there, cannot be run, or were killed are those of a shell" {
-	run rog -n "$I" no-such-program </dev/null
-	same "$status" 127
+	run -127 rog -n "$I" no-such-program </dev/null
 	run rog -n "$I" /etc/passwd </dev/null
 	same "$status" 126
 	run rog -n "$I" 'kill -KILL $$' </dev/null
@@ -293,6 +292,7 @@ prompt() {
 
 # launch ARGUMENT…: beside us, its process in $pid, until it has said started.
 launch() {
+	: >"$DIR/out"
 	# shellcheck disable=SC2086
 	RUN_ON_GOLEM_TEST=$DIR ${shell-dash} "$ROG" "$@" </dev/null >"$DIR/out" 2>"$DIR/err" 3>&- &
 	pid=$!
