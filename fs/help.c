@@ -57,7 +57,8 @@ static void readme_names(const struct dir *dir, unsigned depth, struct buf *out)
 	}
 	while (out->data[out->len - 1] == ' ')
 		out->len--;
-	buf_addc(out, '\n');
+	if (out->data[out->len - 1] != '\n') /* only directories in it */
+		buf_addc(out, '\n');
 }
 
 static void readme_dir(const struct row *self, unsigned depth, struct buf *out)
