@@ -414,13 +414,13 @@ own_mount() {
 	mkdir -p "$DIR/tree/sub dir"
 	head -c 200000 /dev/urandom >"$DIR/tree/sub dir/random"
 	ln -s 'sub dir/random' "$DIR/tree/link"
-	RUN_ON_GOLEM_TEST=$DIR timeout 60 rsync -a -e "$ROG -n" "$DIR/tree/" one:/tmp/tree/
-	RUN_ON_GOLEM_TEST=$DIR timeout 60 rsync -a -e "$ROG -n" one:/tmp/tree/ "$DIR/back/"
+	RUN_ON_GOLEM_TEST=$DIR timeout 60 rsync -rlt -e "$ROG -n" "$DIR/tree/" one:/tmp/tree/
+	RUN_ON_GOLEM_TEST=$DIR timeout 60 rsync -rlt -e "$ROG -n" one:/tmp/tree/ "$DIR/back/"
 	diff -r "$DIR/tree" "$DIR/back"
 	same "$(readlink "$DIR/back/link")" 'sub dir/random'
 }
 @test "tar goes through a pipe both ways" {
 	mkdir -p "$DIR/packed"
 	echo content >"$DIR/packed/file"
-	same "$(tar -C "$DIR" -cf - packed | rog -n "$I" 'tar -C /tmp -xf - && tar -C /tmp -cf - packed' | tar -xOf - packed/file)" content
+	same "$(tar -C "$DIR" -cf - packed | rog -n "$I" 'tar -C /tmp --no-same-owner -xf - && tar -C /tmp -cf - packed' | tar -xOf - packed/file)" content
 }
