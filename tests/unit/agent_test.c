@@ -295,6 +295,7 @@ static void a_kill_ends_the_whole_group(struct bench *bench)
 	while (!bench->over)
 		call(bench, 200);
 	assert(bench->outcomes[1].exit.kind == AGENT_SIGNALED && bench->outcomes[1].exit.value == SIGKILL);
+	buf_free(&bench->outcomes[1].output[0]);
 }
 
 static void an_unknown_program_says_why(struct bench *bench)
