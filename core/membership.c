@@ -465,23 +465,12 @@ int membership_find(const struct instance *instance, const char *name)
 	return -1;
 }
 
-/* A websocket's scheme in place of HTTP's; host, port and path of a proxy stay as they are. */
-static void add_url(const struct network *network, uint32_t address, unsigned port, struct buf *url)
-{
-	const char *base = yagna_url(network->obj.golem->yagna);
-	bool known = strncasecmp(base, "http", 4) == 0;
-	char ip[RANGE_TEXT];
-
-	range_print_address(address, ip);
-	buf_printf(url, "%s%s/net-api/v1/net/%s/tcp/%s/%u", known ? "ws" : "", known ? base + 4 : base,
-		   network->id, ip, port);
-}
-
 int membership_url(const struct instance *instance, unsigned position, unsigned port, struct buf *url,
 		   struct err *err)
 {
 	const struct network *network = membership_network(instance, position);
 	const struct membership *membership = network ? &instance->memberships[position] : NULL;
+	char ip[RANGE_TEXT];
 
 	if (!membership)
 		return err_set(err, ENETUNREACH, "the instance is in no such network");
@@ -494,7 +483,8 @@ int membership_url(const struct instance *instance, unsigned position, unsigned 
 		return err_set(err, EHOSTUNREACH,
 			       "the instance was made before yagna forgot the network %s: reset it",
 			       network->obj.name);
-	add_url(network, membership->node->address, port, url);
+	range_print_address(membership->node->address, ip);
+	yagna_net_url(network->obj.golem->yagna, network->id, ip, port, url);
 	return 0;
 }
 

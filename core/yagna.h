@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "core/buf.h"
 #include "core/decimal.h"
 #include "core/err.h"
 #include "core/http.h"
@@ -351,6 +352,10 @@ struct yagna_call *yagna_add_net_node(struct yagna *yagna, const char *net, cons
 				      const char *ip, yagna_done done, void *context);
 struct yagna_call *yagna_remove_net_node(struct yagna *yagna, const char *net, const char *node_id,
 					 yagna_done done, void *context);
+
+/* The websocket (6.4) to a port of a node, IPv4 only: an IPv6 literal kills the network. */
+void yagna_net_url(const struct yagna *yagna, const char *net, const char *ip, unsigned port,
+		   struct buf *url);
 
 /* ---- image (3.3): not yagna but the registry ---- */
 

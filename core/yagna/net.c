@@ -1,4 +1,7 @@
 /* Private networks and their nodes (reference/yagna-api.md 6.1, 6.2). */
+#include <string.h>
+#include <strings.h>
+
 #include "core/mem.h"
 #include "core/yagna/call.h"
 
@@ -148,4 +151,14 @@ struct yagna_call *yagna_remove_net_node(struct yagna *yagna, const char *net, c
 					.reply.plain = done,
 					.context = context,
 				});
+}
+
+/* A websocket's scheme in place of HTTP's; host, port and path of a proxy stay as they are. */
+void yagna_net_url(const struct yagna *yagna, const char *net, const char *ip, unsigned port, struct buf *url)
+{
+	const char *base = yagna_url(yagna), *rest = strchr(base, ':');
+	bool secure = strncasecmp(base, "https:", 6) == 0;
+
+	buf_printf(url, "%s%s/net-api/v1/net/%s/tcp/%s/%u", secure ? "wss" : "ws", rest ? rest : "", net, ip,
+		   port);
 }

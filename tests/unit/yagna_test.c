@@ -488,6 +488,28 @@ static void an_endless_head_is_refused(void)
 	end();
 }
 
+static void websocket_urls_follow_the_address_of_yagna(void)
+{
+	static const struct {
+		const char *base, *url;
+	} cases[] = {
+		{"http://127.0.0.1:7465", "ws://127.0.0.1:7465/net-api/v1/net/ab/tcp/10.0.0.2/80"},
+		{"https://golem.example", "wss://golem.example/net-api/v1/net/ab/tcp/10.0.0.2/80"},
+		{"HTTPS://golem.example/", "wss://golem.example/net-api/v1/net/ab/tcp/10.0.0.2/80"},
+		{"http://proxy:8080/my/yagna/", "ws://proxy:8080/my/yagna/net-api/v1/net/ab/tcp/10.0.0.2/80"},
+		{"http://[fd00::1]:7465", "ws://[fd00::1]:7465/net-api/v1/net/ab/tcp/10.0.0.2/80"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct yagna *there = yagna_new(http, loop, cases[i].base, "key");
+		BUF_AUTO struct buf url = {0};
+
+		yagna_net_url(there, "ab", "10.0.0.2", 80, &url);
+		CHECK_TEXT(buf_text(&url), cases[i].url);
+		yagna_free(there);
+	}
+}
+
 int main(void)
 {
 	TEST(an_answer_comes_as_its_type);
@@ -509,6 +531,7 @@ int main(void)
 	TEST(nobody_listening_is_ehostunreach_and_surely_not_done);
 	TEST(an_answer_that_cannot_be_read_is_eio_with_a_sentence);
 	TEST(an_endless_head_is_refused);
+	TEST(websocket_urls_follow_the_address_of_yagna);
 	buf_free(&story);
 	return check_end();
 }
