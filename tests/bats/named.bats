@@ -229,3 +229,11 @@ held() { [ -e "/proc/$1/fd/0" ] && [[ $(readlink "/proc/$1/fd/0") == */hold ]]; 
 	faults_clear
 	in_sh 'rmdir backends/f'
 }
+
+@test "every block of docs/commands.md works as written" {
+	sed -n '/^```sh$/,/^```$/{/^```/d;p}' "$TOP/docs/commands.md" >"$DIR/blocks"
+	instance b manual
+	run bash -e -c 'cd "$1" && . "$2"' bash "$M/backends/b/instances/manual" "$DIR/blocks"
+	same "$status $output" $'0 hello\nhello from /tmp\n5febbef14389ebcfc3e501fa1091adcb  -\nsum: 3\n0\n143\nuser'
+	in_sh 'rmdir backends/b/instances/manual'
+}

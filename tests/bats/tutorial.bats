@@ -25,5 +25,6 @@ teardown_file() {
 	contains "$output" $'oops\n3\n'
 	contains "$output" '$HOME a  b'
 	contains "$output" $'step 1\nstep 2\nstep 3'
+	contains "$output" $'100\n143\nuser'
 	! mountpoint -q "$DIR/golem"
 }
