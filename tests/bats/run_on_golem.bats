@@ -136,6 +136,29 @@ arguments_exact() {
 	contains "$output" colour
 }
 
+@test "a machine that goes takes its command along: 255, and a sentence" {
+	instance b two
+	launch -n two 'echo started; exec sleep 4321'
+	rmdir "$M/backends/b/instances/two"
+	status=0
+	wait "$pid" || status=$?
+	same "$status" 255
+	contains "$(cat "$DIR/err")" 'the command is lost'
+}
+@test "without an agent on the machine commands run, Ctrl+C aborts, and only input is refused" {
+	backend n agent=no
+	instance n plain
+	run rog -n plain 'echo out; exit 3' </dev/null
+	same "$status" 3 && same "$output" out
+	run --separate-stderr rog -n plain cat < <(echo in)
+	same "$status" 126
+	contains "$stderr" 'without an agent'
+	run timeout 30 "$PYTHON" "$TOP/tests/bats/terminal.py" 'see started
+		key C' sh -c 'exec "$@" </dev/null' sh "$ROG" -n plain 'echo started; exec sleep 4321'
+	same "$status" 130
+	rmdir "$M/backends/n"
+}
+
 @test "a script comes in through standard input" {
 	run rog -n "$I" < <(printf 'cd /tmp\necho "in $PWD"\nexit 4\n')
 	same "$status" 4
@@ -333,6 +356,19 @@ closed_terminal() {
 }
 @test "a closed terminal ends everything" { every_shell closed_terminal; }
 
+near_by() {
+	local TMPDIR=$DIR/own
+	export TMPDIR
+	mkdir -p "$TMPDIR"
+	run at_terminal 'see golem:.*\$ $
+		type cd /usr; sleep 4321
+		pause 1
+		key C
+		see golem:/usr\$ $
+		key D' --devnet
+	[ "$status" != 99 ] && same "$(ls "$TMPDIR")" ''
+}
+@test "Ctrl+C at a prompt with the latencies of a provider near by" { every_shell near_by; }
 own_mount() {
 	local TMPDIR=$DIR/own ended
 	export TMPDIR
