@@ -1,6 +1,5 @@
-#include "core/line.h"
+#include "core/line_impl.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +13,8 @@
 #include "core/line_websocket.h"
 #include "core/mem.h"
 #include "core/network.h"
-#include "core/record.h"
 #include "core/rental.h"
 #include "core/script.h"
-#include "core/timefmt.h"
 
 enum {
 	/* Nothing can interrupt a call that is held by the agent: a kill behind it waits so long (reference/agent.md). */
@@ -29,7 +26,6 @@ enum {
 	KEEP_MS = 1200000, /* an idle agent hears of us well within its lease */
 	BUSY_MS = 50,      /* another request runs on the machine, for a moment */
 	BUSY_TRIES = 200,
-	KNOWN = 2,      /* calls after which the agent may know a command */
 	DELIVERIES = 3, /* to one machine; then plain requests do the work */
 	QUIT_MS = 2000,
 	LEASE_S = 3600,
@@ -37,131 +33,10 @@ enum {
 	PORT = 47711,       /* of the agent in the instance, for the websocket */
 	EXIT_NO_AGENT = 69, /* of a call that has reached nobody */
 };
-/* What the agent keeps of an output that nobody fetches; less where the command keeps less. */
-static const uint64_t output_bound = (uint64_t)256 << 20;
-
-/* A command on the line: the agent's number for it, and the hold on it. */
-struct carried {
-	UT_hash_handle hh;
-	uint32_t id;
-	struct line *line;
-	struct command *command;
-	struct loop_timer *limit; /* command_timeout */
-	unsigned calls;           /* that have carried its start, or asked for it */
-};
-
-struct line {
-	struct instance *instance;
-	uint8_t token[AGENT_TOKEN_SIZE], session[AGENT_SESSION_SIZE];
-	char *name, *directory; /* directory NULL: not delivered */
-	enum delivery_outcome outcome;
-	bool octal; /* the second form */
-	unsigned deliveries;
-	char *why_not;
-	struct agent_link *link;
-	struct line_websocket *websocket; /* NULL: the instance is in no network */
-	struct carried *carried;
-	struct batch *batch;
-	struct loop_timer *next; /* the pause between two calls */
-	uint64_t news_ms;
-	unsigned busy;
-	void (*told)(struct instance *instance);
-	void (*quitted)(struct instance *instance);
-	struct loop_timer *quit_limit;
-};
 
 static void call_agent(struct line *line);
-static void call_soon(struct line *line);
-static void start_again(struct line *line);
 static void call_after(struct line *line, uint64_t ms);
 static void quit_over(struct line *line);
-
-static struct loop *loop_of(const struct line *line)
-{
-	return line->instance->obj.golem->loop;
-}
-
-/* --- what the agent tells ------------------------------------------------------------------------------------ */
-
-static struct carried *carried_of(struct line *line, uint32_t id)
-{
-	struct carried *carried;
-
-	HASH_FIND(hh, line->carried, &id, sizeof(id), carried);
-	return carried;
-}
-
-/* Takes the command off the line; the caller gets its hold. */
-static struct command *unload(struct line *line, struct carried *carried)
-{
-	struct command *command = carried->command;
-
-	loop_cancel(&carried->limit);
-	HASH_DEL(line->carried, carried);
-	free(carried);
-	return command;
-}
-
-struct command *line_unload(struct line *line)
-{
-	return line && line->carried ? unload(line, line->carried) : NULL;
-}
-
-static void heard_output(void *context, uint32_t id, int stream, const void *data, size_t len)
-{
-	struct line *line = context;
-	struct carried *carried = carried_of(line, id);
-
-	line->news_ms = loop_now_ms(loop_of(line));
-	if (!carried)
-		return;
-	bytelog_append(command_output(carried->command, stream - 1), data, len);
-	obj_changed(&carried->command->obj, ASPECT_OUTPUT);
-}
-
-static void heard_dropped(void *context, uint32_t id, int stream, uint64_t bytes)
-{
-	struct line *line = context;
-	struct carried *carried = carried_of(line, id);
-
-	if (carried)
-		bytelog_skip(command_output(carried->command, stream - 1), bytes);
-	if (carried)
-		obj_changed(&carried->command->obj, ASPECT_OUTPUT);
-}
-
-static void heard_exit(void *context, uint32_t id, const struct agent_link_exit *exit)
-{
-	struct line *line = context;
-	struct carried *carried = carried_of(line, id);
-	struct instance *instance = line->instance;
-	struct command *command;
-
-	line->news_ms = loop_now_ms(loop_of(line));
-	if (!carried)
-		return;
-	command = unload(line, carried);
-	command_exited(command, exit);
-	obj_unref(&command->obj);
-	deploy_idle(instance);
-	carrier_next(instance);
-}
-
-static void heard_input_room(void *context, uint32_t id, size_t room, bool closed)
-{
-	struct line *line = context;
-	struct carried *carried = carried_of(line, id);
-
-	if (!carried)
-		return;
-	if (closed)
-		input_over(carried->command);
-	else if (room)
-		input_flow(carried->command);
-}
-
-static const struct agent_link_events agent_link_events = {heard_output, heard_dropped, heard_exit,
-							   heard_input_room};
 
 /* --- making and dropping -------------------------------------------------------------------------------------- */
 
@@ -191,23 +66,6 @@ struct line *line_new(struct instance *instance)
 	line->instance = instance;
 	name_agent(line);
 	return line;
-}
-
-/* What the agent carried is lost with it; but for commands that cannot have reached it, if they may be `spared`. */
-static void lose_commands(struct line *line, bool spare, const char *why)
-{
-	struct carried *carried, *next;
-
-	HASH_ITER (hh, line->carried, carried, next) {
-		struct command *command = carried->command;
-
-		if (spare && carried->calls < KNOWN && !command->input)
-			continue;
-		unload(line, carried);
-		command_blame(command, REASON_LOST);
-		command_end(command, COMMAND_FAILED, 255, why);
-		obj_unref(&command->obj);
-	}
 }
 
 void line_drop(struct line **slot)
@@ -309,7 +167,7 @@ static void deliver(struct line *line)
 	if (line->directory)
 		cJSON_AddItemToArray(script, removal(line->directory));
 	cJSON_AddItemToArray(script, line_delivery(line));
-	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
+	line->batch = batch_run(line->instance->obj.golem->yagna, line_loop(line), line->instance->activity,
 				script, cJSON_GetArraySize(script) - 1, &events, line);
 	cJSON_Delete(script);
 	free(mem_move(&line->directory));
@@ -351,16 +209,14 @@ static int websocket_url(void *context, struct buf *url, struct err *err)
 static void websocket_changed(void *context, bool attached)
 {
 	struct line *line = context;
-	struct carried *carried, *next;
 
 	if (attached) {
 		loop_cancel(&line->next);
-		HASH_ITER (hh, line->carried, carried, next)
-			carried->calls = KNOWN;
+		line_known(line);
 	} else if (line->quitted) {
 		quit_over(line);
 	} else {
-		call_soon(line);
+		line_call_soon(line);
 	}
 }
 
@@ -368,7 +224,7 @@ static void open_websocket(struct line *line)
 {
 	struct golem *golem = line->instance->obj.golem;
 	struct line_websocket_options options = {
-		loop_of(line), NULL, golem->appkey, line->link, websocket_url, websocket_changed, line};
+		line_loop(line), NULL, golem->appkey, line->link, websocket_url, websocket_changed, line};
 	struct err err = {0};
 
 	if (!membership_count(line->instance))
@@ -395,11 +251,11 @@ void line_begin(struct line *line, void (*told)(struct instance *instance))
 		return;
 	}
 	if (line->outcome == DELIVERY_DONE && line->directory) {
-		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		line->link = agent_link_new(line->token, line->session, &line_events, line);
 		open_websocket(line);
 		call_after(line, KEEP_MS);
 		write_down(line);
-		start_again(line);
+		line_start_again(line);
 	}
 	tell(line,
 	     line->link ? NULL : "the image has no shell that could unpack the agent, or no place for it");
@@ -422,6 +278,11 @@ const char *line_why_not(const struct line *line)
 
 /* --- calls ----------------------------------------------------------------------------------------------------- */
 
+bool line_is_attached(const struct line *line)
+{
+	return line_websocket_is_attached(line->websocket);
+}
+
 static bool has_something_to_ask(const struct line *line)
 {
 	return agent_link_has_orders(line->link) || agent_link_commands(line->link);
@@ -440,11 +301,10 @@ static void call_after(struct line *line, uint64_t ms)
 	if (line_websocket_is_attached(line->websocket))
 		return;
 	loop_cancel(&line->next);
-	line->next = loop_after(loop_of(line), ms, next_is_due, line);
+	line->next = loop_after(line_loop(line), ms, next_is_due, line);
 }
 
-/* Something is to be said: at once, unless a call is under way, whose end goes on with it. */
-static void call_soon(struct line *line)
+void line_call_soon(struct line *line)
 {
 	if (line_websocket_is_attached(line->websocket))
 		line_websocket_speak(line->websocket);
@@ -455,7 +315,7 @@ static void call_soon(struct line *line)
 /* How long the next call may wait: not at all while there is news, ever longer in silence. */
 static uint64_t spacing(const struct line *line)
 {
-	uint64_t silence = loop_now_ms(loop_of(line)) - line->news_ms, ms;
+	uint64_t silence = loop_now_ms(line_loop(line)) - line->news_ms, ms;
 
 	if (silence < SILENCE_MS || agent_link_has_orders(line->link))
 		return 0;
@@ -487,7 +347,7 @@ static void come_again(struct instance *instance)
 		carrier_next(instance);
 		return;
 	}
-	lose_commands(instance->line, false, line_why_not(instance->line));
+	line_lose(instance->line, false, line_why_not(instance->line));
 	deploy_without_agent(instance, line_why_not(instance->line));
 }
 
@@ -502,7 +362,7 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 	line->link = NULL;
 	free(line->why_not);
 	line->why_not = mem_strdup(why);
-	lose_commands(line, unreached && !line->quitted, why);
+	line_lose(line, unreached && !line->quitted, why);
 	if (line->quitted) {
 		quit_over(line);
 	} else if (++line->deliveries < DELIVERIES) {
@@ -511,7 +371,7 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 		line->told = come_again;
 		deliver(line);
 	} else {
-		lose_commands(line, false, why);
+		line_lose(line, false, why);
 		deploy_without_agent(instance, why);
 	}
 }
@@ -574,150 +434,19 @@ static void call_agent(struct line *line)
 	size_t count;
 	BUF_AUTO struct buf messages = {0};
 	char **arguments;
-	struct carried *carried, *after;
 
 	loop_cancel(&line->next);
-	HASH_ITER (hh, line->carried, carried, after)
-		carried->calls++;
+	line_called(line);
 	agent_link_compose_call(line->link, &messages, CALL_MAX, HOLD_MS, QUIET_MS);
 	arguments = delivery_call(line->directory, line->session, &messages, &count);
 	cJSON_AddItemToArray(script, script_program_run(program, arguments, count));
-	line->batch = batch_run(line->instance->obj.golem->yagna, loop_of(line), line->instance->activity,
+	line->batch = batch_run(line->instance->obj.golem->yagna, line_loop(line), line->instance->activity,
 				script, 0, &events, line);
 	cJSON_Delete(script);
 	delivery_free(arguments);
 }
 
-/* --- commands -------------------------------------------------------------------------------------------------- */
-
-static void timed_out(void *context)
-{
-	struct carried *carried = context;
-
-	carried->limit = NULL;
-	command_blame(carried->command, REASON_TIMEOUT);
-	carrier_abort(carried->command);
-}
-
-static void load(struct line *line, struct command *command)
-{
-	struct carried *carried = mem_alloc(sizeof(*carried));
-	struct timespec now = timefmt_now();
-	uint64_t limit = command_limit_ms(command);
-	int64_t ran = command->started.tv_sec ? timefmt_ms_between(&command->started, &now) : 0;
-
-	carried->id = command->number;
-	carried->line = line;
-	carried->command = command;
-	carried->calls = line_websocket_is_attached(line->websocket) ? KNOWN : 0;
-	obj_ref(&command->obj);
-	HASH_ADD(hh, line->carried, id, sizeof(carried->id), carried);
-	if (limit)
-		carried->limit = loop_after(loop_of(line), ran < (int64_t)limit ? limit - (uint64_t)ran : 0,
-					    timed_out, carried);
-}
-
-static int start(struct line *line, struct command *command)
-{
-	MEM_AUTO char *env = command_env(command);
-	struct script_place place = {env, command_setting(command, SET_WORKDIR)};
-	struct script_program text;
-	uint64_t bound = command_output_limit(command);
-	struct agent_link_program program = {
-		.flags = (command->tty ? AGENT_START_TTY : 0) |
-			 (input_wanted(command) ? AGENT_START_STDIN : 0),
-		.rows = command->rows,
-		.columns = command->columns,
-		.output_bound = bound < output_bound ? bound : output_bound,
-	};
-	int error;
-
-	script_program(&text, command->text, command->len, &place);
-	program.directory = text.directory;
-	program.argv = text.argv;
-	program.environment = text.environment;
-	error = agent_link_start(line->link, command->number, &program);
-	script_program_free(&text);
-	return error;
-}
-
-/* The commands that the agent before has never heard of. */
-static void start_again(struct line *line)
-{
-	struct carried *carried, *next;
-
-	HASH_ITER (hh, line->carried, carried, next) {
-		carried->calls = 0;
-		start(line, carried->command);
-	}
-	if (line->carried)
-		call_soon(line);
-}
-
-int line_start(struct line *line, struct command *command)
-{
-	int error = start(line, command);
-
-	if (error)
-		return error;
-	load(line, command);
-	record_start(command);
-	line->news_ms = loop_now_ms(loop_of(line));
-	call_soon(line);
-	input_started(command);
-	return 0;
-}
-
-size_t line_input_room(const struct line *line, const struct command *command)
-{
-	return line && line->link ? agent_link_input_room(line->link, command->number) : 0;
-}
-
-size_t line_input(struct line *line, struct command *command, const void *data, size_t len, bool end)
-{
-	size_t taken;
-
-	if (!line || !line->link || !carried_of(line, command->number))
-		return 0;
-	taken = agent_link_input(line->link, command->number, data, len, end);
-	if (taken || end) {
-		line->news_ms = loop_now_ms(loop_of(line));
-		call_soon(line);
-	}
-	return taken;
-}
-
-void line_resize(struct line *line, struct command *command)
-{
-	if (!line || !line->link || !carried_of(line, command->number))
-		return;
-	agent_link_resize(line->link, command->number, command->rows, command->columns);
-	call_soon(line);
-}
-
-void line_kill(struct line *line, struct command *command, int signum, unsigned grace_ms)
-{
-	if (!line || !line->link || !carried_of(line, command->number))
-		return;
-	agent_link_kill(line->link, command->number, signum, grace_ms);
-	line->news_ms = loop_now_ms(loop_of(line));
-	call_soon(line);
-}
-
-unsigned line_running(const struct line *line)
-{
-	return line ? HASH_COUNT(line->carried) : 0;
-}
-
-void line_each(struct line *line, void (*call)(struct command *command, void *context), void *context)
-{
-	struct carried *carried, *next;
-
-	if (!line)
-		return;
-	HASH_ITER (hh, line->carried, carried, next)
-		call(carried->command, context);
-}
+/* --- the end --------------------------------------------------------------------------------------------------- */
 
 static void quit_too_long(void *context)
 {
@@ -730,30 +459,12 @@ static void quit_too_long(void *context)
 void line_quit(struct line *line, void (*done)(struct instance *instance))
 {
 	line->quitted = done;
-	line->quit_limit = loop_after(loop_of(line), QUIT_MS, quit_too_long, line);
+	line->quit_limit = loop_after(line_loop(line), QUIT_MS, quit_too_long, line);
 	agent_link_quit(line->link);
-	call_soon(line);
+	line_call_soon(line);
 }
 
 /* --- after a crash --------------------------------------------------------------------------------------------- */
-
-/* Nobody has its stdin open any more: the last close was golemfs' end. */
-static void take_up(struct instance *instance, struct command *command)
-{
-	struct line *line = instance->line;
-
-	load(line, command);
-	carried_of(line, command->number)->calls = KNOWN;
-	agent_link_watch(line->link, command->number, 0, 0);
-	agent_link_input(line->link, command->number, NULL, 0, true);
-}
-
-/* Without an agent that is known nobody can say what became of them. */
-static void give_up(struct instance *instance, struct command *command)
-{
-	command_blame(command, REASON_LOST);
-	command_end(command, COMMAND_FAILED, 255, "golemfs has lost its agent");
-}
 
 static bool read_token(struct line *line, const char *hex)
 {
@@ -778,13 +489,13 @@ void line_again(struct instance *instance, const cJSON *facts, void (*told)(stru
 	instance->line = line;
 	if (*directory == '/' && read_token(line, json_string_or(agent, "token", "", &(struct err){0}))) {
 		line->directory = mem_strdup(directory);
-		line->link = agent_link_new(line->token, line->session, &agent_link_events, line);
+		line->link = agent_link_new(line->token, line->session, &line_events, line);
 		open_websocket(line);
-		record_replay(instance, take_up);
-		line->news_ms = loop_now_ms(loop_of(line));
-		call_soon(line);
+		line_replay(line, true);
+		line->news_ms = loop_now_ms(line_loop(line));
+		line_call_soon(line);
 	} else {
-		record_replay(instance, give_up);
+		line_replay(line, false);
 		line->told = told;
 		if (delivery_available())
 			deliver(line);
