@@ -6,7 +6,8 @@ load network
 
 setup_file() {
 	export SUITE_LIMIT=400
-	mount_start
+	# A provider that was just left may still refuse, and then is left alone for long.
+	DEVNET_OPTIONS='--fast --providers 60' mount_start
 	backend pair networking=10.20.0.0/24 image=golem/alpine:latest
 	instance pair one
 	instance pair two
