@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/forward.h"
 #include "core/mem.h"
 #include "core/cost.h"
 #include "core/model.h"
@@ -71,6 +72,7 @@ static void release(struct obj *obj)
 
 	if (instance->state < INSTANCE_STOPPED)
 		backend_of_instance(instance)->live_instances--;
+	forward_end(obj);
 	cost_keep(instance);
 	if (instance->account)
 		payment_close(&instance->account);
@@ -212,6 +214,8 @@ void instance_enter(struct instance *instance, enum instance_state state, const 
 	obj_changed(&instance->obj, ASPECT_STATE);
 	obj_changed(instance->obj.parent, ASPECT_CHILDREN);
 	obj_changed(instance->obj.parent, ASPECT_OFFERS); /* `agreements` shows it */
+	if (state >= INSTANCE_STOPPING)
+		forward_end(&instance->obj);
 	if (state == INSTANCE_READY)
 		pool_ready(backend);
 	else if (state == INSTANCE_ERROR)

@@ -185,14 +185,12 @@ static void write_down(struct line *line)
 {
 	struct instance *instance = line->instance;
 	cJSON *facts = cJSON_CreateObject(), *agent;
-	BUF_AUTO struct buf token = {0};
+	MEM_AUTO char *token = delivery_token_text(line->token);
 
-	for (unsigned i = 0; i < AGENT_TOKEN_SIZE; i++)
-		buf_printf(&token, "%02x", line->token[i]);
 	cJSON_AddStringToObject(facts, "agreement", instance->agreement);
 	agent = cJSON_AddObjectToObject(facts, "agent");
 	cJSON_AddStringToObject(agent, "directory", line->directory);
-	cJSON_AddStringToObject(agent, "token", buf_text(&token));
+	cJSON_AddStringToObject(agent, "token", token);
 	journal_amend(instance->obj.golem->journal, instance->activity_entry, facts);
 }
 
@@ -269,6 +267,24 @@ bool line_is_open(const struct line *line)
 bool line_is_coming(const struct line *line)
 {
 	return line && !line->link && line->batch;
+}
+
+struct agent_link *line_link(struct line *line)
+{
+	return line->link;
+}
+
+void line_speak(struct line *line)
+{
+	line->news_ms = loop_now_ms(line_loop(line));
+	line_call_soon(line);
+}
+
+const char *line_carrier(const struct line *line)
+{
+	return !line_is_open(line)                           ? "none"
+	       : line_websocket_is_attached(line->websocket) ? "websocket"
+							     : "requests";
 }
 
 const char *line_why_not(const struct line *line)
@@ -466,20 +482,6 @@ void line_quit(struct line *line, void (*done)(struct instance *instance))
 
 /* --- after a crash --------------------------------------------------------------------------------------------- */
 
-static bool read_token(struct line *line, const char *hex)
-{
-	unsigned byte;
-
-	if (strlen(hex) != 2 * AGENT_TOKEN_SIZE)
-		return false;
-	for (unsigned i = 0; i < AGENT_TOKEN_SIZE; i++) {
-		if (sscanf(hex + 2 * i, "%2x", &byte) != 1)
-			return false;
-		line->token[i] = (uint8_t)byte;
-	}
-	return true;
-}
-
 void line_again(struct instance *instance, const cJSON *facts, void (*told)(struct instance *instance))
 {
 	const cJSON *agent = cJSON_GetObjectItem(facts, "agent");
@@ -487,7 +489,8 @@ void line_again(struct instance *instance, const cJSON *facts, void (*told)(stru
 	const char *directory = json_string_or(agent, "directory", "", &(struct err){0});
 
 	instance->line = line;
-	if (*directory == '/' && read_token(line, json_string_or(agent, "token", "", &(struct err){0}))) {
+	if (*directory == '/' &&
+	    delivery_read_token(json_string_or(agent, "token", "", &(struct err){0}), line->token)) {
 		line->directory = mem_strdup(directory);
 		line->link = agent_link_new(line->token, line->session, &line_events, line);
 		open_websocket(line);

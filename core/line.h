@@ -36,6 +36,11 @@ const char *line_why_not(const struct line *line);
 /* The client is in a network of the instance, or in another one than before. Takes NULL. */
 void line_network_changed(struct line *line);
 
+/* For channels beside the commands (forward.h). */
+struct agent_link *line_link(struct line *line); /* NULL: not open */
+void line_speak(struct line *line); /* the link has, or will have, something to say in this turn */
+const char *line_carrier(const struct line *line); /* websocket, requests or none; takes NULL */
+
 /* Starts the command beside those that run. 0, or E2BIG. */
 int line_start(struct line *line, struct command *command);
 /* Bytes for its stdin, and the end of it when all were taken; returns how many were. */

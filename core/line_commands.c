@@ -103,7 +103,8 @@ static void heard_input_room(void *context, uint32_t id, size_t room, bool close
 		input_flow(carried->command);
 }
 
-const struct agent_link_events line_events = {heard_output, heard_dropped, heard_exit, heard_input_room};
+const struct agent_link_events line_events = {heard_output, heard_dropped, heard_exit, heard_input_room,
+					      NULL};
 
 void line_lose(struct line *line, bool spare, const char *why)
 {

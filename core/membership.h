@@ -41,6 +41,7 @@ struct network {
 	struct obj obj;
 	enum network_state state;
 	struct err *outcome;
+	struct forward *forwards;
 	struct range range;      /* its network is 0 until one is chosen */
 	struct backend *backend; /* held: it is private to this one; NULL: shared */
 	bool foreign;            /* another program's: shown, never touched */

@@ -23,6 +23,8 @@ struct line;
 struct pool;
 struct agent_link_exit;
 struct ws_hub;
+struct forward;
+struct forward_connection;
 
 /* What the kinds of obj do differently. */
 struct obj_class {
@@ -90,7 +92,9 @@ struct golem {
 	char *session; /* appSessionId: tags our agreements and their documents, also across restarts */
 
 	struct http *http;
-	struct ws_hub *ws; /* golem_ws() makes it */
+	struct ws_hub *ws;                    /* golem_ws() makes it */
+	struct forward_connection *forwarded; /* by channel */
+	uint32_t last_channel;
 	struct yagna *yagna;
 	struct journal *journal;
 	struct payment *payment;
@@ -218,7 +222,8 @@ struct instance {
 
 	struct command *queue; /* those not started yet, oldest first */
 	struct command *running;
-	struct run *run;   /* how it runs */
+	struct run *run; /* how it runs */
+	struct forward *forwards;
 	struct line *line; /* to the agent of the present machine; NULL: none was wanted */
 	unsigned queued;
 	unsigned numbers; /* commands ever made */

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "core/backend.h"
+#include "core/forward.h"
 #include "core/line.h"
 #include "core/mem.h"
 #include "core/model.h"
@@ -68,6 +69,7 @@ static void release(struct obj *obj)
 {
 	struct network *network = network_of(obj);
 
+	forward_end(obj);
 	while (network->nodes)
 		network_drop(network, network->nodes);
 	free(network->outcome);

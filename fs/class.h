@@ -47,6 +47,7 @@ extern const struct file_class class_text;
 extern const struct file_class class_log;
 extern const struct file_class class_pipe;
 extern const struct file_class class_ctl;
+extern const struct file_class class_table; /* takes lines, and shows what they have made */
 extern const struct file_class class_setting;
 extern const struct file_class class_payload;
 extern const struct file_class class_run;

@@ -62,6 +62,10 @@ static void line_of_ctl(struct node *node, const char *line, size_t len, struct 
 		order_refuse(order, &err);
 	else if (words.count == 0)
 		order_accept(order, NULL);
+	else if (node->row->take && words.count > 1)
+		order_refusef(order, EINVAL, "one word is a line here: \"%s\" is too much", words.word[1]);
+	else if (node->row->take)
+		node->row->take(node->obj, words.word[0], order);
 	else
 		call_verb(node, &words, order);
 }
@@ -307,6 +311,15 @@ const struct file_class class_ctl = {
 
 const struct file_class class_setting = {
 	.word = "setting",
+	.mode = S_IFREG | 0644,
+	.size = class_shot_size,
+	.read = lines_read,
+	.write = lines_write,
+	.close = lines_close,
+};
+
+const struct file_class class_table = {
+	.word = "table",
 	.mode = S_IFREG | 0644,
 	.size = class_shot_size,
 	.read = lines_read,

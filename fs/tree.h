@@ -70,6 +70,8 @@ struct row {
 	/* A directory of another object than the one it is in; NULL: of the same. */
 	struct obj *(*of)(struct obj *obj);
 	const struct verb *verbs;
+	/* A line of one word, taken as it is, in place of verbs. */
+	void (*take)(struct obj *obj, const char *word, struct order *order);
 	const struct setting *setting;
 	const struct dir *dir;
 };

@@ -1,5 +1,6 @@
 /* …/instances/INSTANCE and its commands/. */
 #include "core/command.h"
+#include "core/forward.h"
 #include "fs/class.h"
 #include "fs/help.h"
 
@@ -64,6 +65,11 @@ static const struct verb instance_verbs[] = {
 	{0},
 };
 
+static void show_forward(struct obj *obj, const struct row *row, struct buf *out)
+{
+	forward_render(obj, out);
+}
+
 static const struct row instance_rows[] = {
 	{"ctl", &class_ctl, 0, ASPECT_STATE, "stops, resets or destroys the instance", .show = help_verbs,
 	 .verbs = instance_verbs},
@@ -94,6 +100,12 @@ static const struct row instance_rows[] = {
 	{"last", &class_link, 0, ASPECT_CHILDREN, "leads to the newest command", .show = show_last},
 	{"commands", &class_dir, 0, ASPECT_CHILDREN,
 	 "one directory per command; mkdir makes one, rmdir forgets an ended one", .dir = &tree_commands},
+	{"forward", &class_table, ROW_FRESH, ASPECT_STATE,
+	 "ports of 127.0.0.1 that lead to the instance, through its agent: a line\n"
+	 "LOCALPORT:PORT or LOCALPORT:ADDRESS:PORT (with /udp: datagrams; 0 picks a port) opens one, "
+	 "-LOCALPORT ends it;\n"
+	 "port, target, connections, bytes in and out, carrier",
+	 .show = show_forward, .take = forward_take},
 	{"networks", &class_dir, 0, ASPECT_STATE,
 	 "the networks it is in, in the order of the setting; found as 0, 1 … and by the id too",
 	 .dir = &tree_memberships},

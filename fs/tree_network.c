@@ -1,6 +1,7 @@
 /* networks/NETWORK, and what an instance shows of its networks. */
 #include <string.h>
 
+#include "core/forward.h"
 #include "core/instance.h"
 #include "core/network.h"
 #include "core/range.h"
@@ -259,6 +260,11 @@ static const struct verb network_verbs[] = {
 	{0},
 };
 
+static void show_forward(struct obj *obj, const struct row *row, struct buf *out)
+{
+	forward_render(obj, out);
+}
+
 static const struct row network_rows[] = {
 	{"ctl", &class_ctl, 0, ASPECT_STATE, "removes or refreshes the network", .show = help_verbs,
 	 .verbs = network_verbs},
@@ -283,6 +289,11 @@ static const struct row network_rows[] = {
 	{"nodes", &class_dir, 0, ASPECT_CHILDREN, "the instances in it, by address", .dir = &nodes_dir},
 	{"ws", &class_dir, 0, ASPECT_CHILDREN, "websocket URLs of all the instances: ws/80",
 	 .dir = &network_ports},
+	{"forward", &class_table, ROW_FRESH, ASPECT_STATE,
+	 "ports of 127.0.0.1 that lead to instances in it, through their agents: a line\n"
+	 "LOCALPORT:NAME-OR-IP:PORT (with /udp: datagrams; 0 picks a port) opens one, -LOCALPORT ends it;\n"
+	 "port, target, connections, bytes in and out, carrier",
+	 .show = show_forward, .take = forward_take},
 	{0},
 };
 

@@ -1,5 +1,6 @@
 #include "core/agent/delivery.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/agent/envelope.h"
@@ -96,6 +97,25 @@ void delivery_free(char **arguments)
 	for (char **at = arguments; at && *at; at++)
 		free(*at);
 	free(arguments);
+}
+
+char *delivery_token_text(const uint8_t *token)
+{
+	return hex(token, AGENT_TOKEN_SIZE);
+}
+
+bool delivery_read_token(const char *text, uint8_t *token)
+{
+	unsigned byte;
+
+	if (strlen(text) != 2 * AGENT_TOKEN_SIZE)
+		return false;
+	for (unsigned i = 0; i < AGENT_TOKEN_SIZE; i++) {
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			return false;
+		token[i] = (uint8_t)byte;
+	}
+	return true;
 }
 
 char **delivery_call(const char *directory, const uint8_t *session, const struct buf *messages, size_t *count)

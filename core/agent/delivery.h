@@ -32,6 +32,9 @@ bool delivery_available(void);
 /* The arguments after the entry point /bin/sh, NULL terminated; free with delivery_free(). */
 char **delivery_arguments(const struct delivery *delivery);
 void delivery_free(char **arguments);
+/* The token as the journal keeps it (the caller frees), and back: false when the text is none. */
+char *delivery_token_text(const uint8_t *token);
+bool delivery_read_token(const char *text, uint8_t *token);
 /* The arguments of one `agent call` with these messages, `count` of them and NULL; free with delivery_free(). */
 char **delivery_call(const char *directory, const uint8_t *session, const struct buf *messages,
 		     size_t *count);

@@ -10,11 +10,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/agent/channel.h"
 #include "core/mem.h"
 
 extern char **environ;
 
 enum { READ_SIZE = 64 << 10, DRAIN_MAX = 8 << 20, ARGUMENTS_MAX = 32768 };
+
+struct rlimit job_descriptors;
 
 static uint64_t now_us(void)
 {
@@ -189,6 +192,17 @@ static void take_ends(struct job *job, struct ends *ends)
 	}
 }
 
+void job_end(struct job *job, enum agent_exit_kind kind, uint32_t value)
+{
+	job->exit_kind = kind;
+	job->exit_value = value;
+	job->lasted_us = now_us() - job->began_us;
+	job->output_ms = job_now_ms();
+	job->pid = 0;
+	job->kill_at_ms = 0;
+	job->ended = true;
+}
+
 struct job *job_start(uint32_t id, struct frame_view payload, int directory)
 {
 	struct start start = {0};
@@ -204,12 +218,14 @@ struct job *job_start(uint32_t id, struct frame_view payload, int directory)
 	for (unsigned i = 0; i < JOB_STREAMS; i++)
 		ring_init(&job->rings[i], directory, id, i + 1, start.bound);
 	job->began_us = now_us();
+	if (start.flags & (AGENT_START_TCP | AGENT_START_UDP)) {
+		channel_open(job, start.argv[0], start.rows, start.flags & AGENT_START_UDP);
+		goto out;
+	}
 	if (open_ends(&ends, &start) == 0)
 		pid = spawn(&start, &ends);
 	if (pid < 0) {
-		job->ended = true;
-		job->exit_kind = AGENT_NOT_RUN;
-		job->exit_value = (uint32_t)errno;
+		job_end(job, AGENT_NOT_RUN, (uint32_t)errno);
 	} else {
 		job->pid = pid;
 		take_ends(job, &ends);
@@ -232,7 +248,7 @@ void job_free(struct job *job)
 	free(job);
 }
 
-static void close_input(struct job *job)
+void job_close_input(struct job *job)
 {
 	close_all(&job->input, 1);
 	job->input = -1;
@@ -246,6 +262,10 @@ void job_feed(struct job *job, const void *data, size_t len, bool end)
 
 	if (job->input < 0) {
 		job->taken += len;
+		return;
+	}
+	if (job->datagrams) {
+		channel_send(job, data, len);
 		return;
 	}
 	if (len)
@@ -267,7 +287,9 @@ void job_write_input(struct job *job)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno != EAGAIN) {
-			close_input(job);
+			job_close_input(job);
+			if (job->channel)
+				channel_end(job, (uint32_t)errno);
 			return;
 		}
 		if (n <= 0)
@@ -278,8 +300,12 @@ void job_write_input(struct job *job)
 	buf_drop(&job->queued, done);
 	if (!job->queued.len)
 		buf_free(&job->queued);
-	if (!job->queued.len && job->input_ends && job->input >= 0)
-		close_input(job);
+	if (job->queued.len || !job->input_ends || job->input < 0)
+		return;
+	if (job->channel)
+		channel_shut(job);
+	else
+		job_close_input(job);
 }
 
 bool job_read_output(struct job *job, unsigned stream)
@@ -289,6 +315,8 @@ bool job_read_output(struct job *job, unsigned stream)
 
 	if (job->output[stream] < 0)
 		return false;
+	if (job->channel)
+		return channel_read(job);
 	do
 		n = read(job->output[stream], data, sizeof data);
 	while (n < 0 && errno == EINTR);
@@ -306,6 +334,8 @@ bool job_read_output(struct job *job, unsigned stream)
 
 void job_kill(struct job *job, int signum, uint32_t grace_ms)
 {
+	if (job->channel)
+		channel_end(job, ECONNRESET);
 	if (!job->pid)
 		return;
 	kill(-job->pid, signum);
@@ -328,12 +358,9 @@ static uint64_t microseconds(struct timeval time)
 
 void job_reaped(struct job *job, int status, const struct rusage *usage)
 {
-	job->exit_kind = WIFSIGNALED(status) ? AGENT_SIGNALED : AGENT_EXITED;
-	job->exit_value = (uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	job->user_us = microseconds(usage->ru_utime);
 	job->system_us = microseconds(usage->ru_stime);
 	job->max_rss_kb = (uint32_t)usage->ru_maxrss;
-	job->lasted_us = now_us() - job->began_us;
 	for (unsigned i = 0; i < JOB_STREAMS; i++) {
 		/* What the process has written is in the pipe by now; a background child may go on writing for ever. */
 		for (size_t drained = 0; drained < DRAIN_MAX && job_read_output(job, i); drained += READ_SIZE)
@@ -341,9 +368,7 @@ void job_reaped(struct job *job, int status, const struct rusage *usage)
 		close_all(&job->output[i], 1);
 		job->output[i] = -1;
 	}
-	close_input(job);
-	job->pid = 0;
-	job->kill_at_ms = 0;
-	job->output_ms = job_now_ms();
-	job->ended = true;
+	job_close_input(job);
+	job_end(job, WIFSIGNALED(status) ? AGENT_SIGNALED : AGENT_EXITED,
+		(uint32_t)(WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status)));
 }

@@ -22,6 +22,9 @@ struct job {
 	uint32_t id;
 	pid_t pid; /* also its process group; 0 when it is over or never began */
 	bool tty, ended;
+	bool channel, datagrams; /* no process: a connection (channel.c) */
+	uint64_t limit;          /* a channel's output may be sent so far */
+	bool shut_told, closed_told;
 	int input;               /* -1: closed */
 	int output[JOB_STREAMS]; /* -1: at its end */
 	struct buf queued;       /* stdin on its way into the pipe */
@@ -38,6 +41,9 @@ struct job {
 	uint32_t max_rss_kb;
 };
 
+/* What programs get: the agent itself takes all it may have, for its connections. */
+extern struct rlimit job_descriptors;
+
 uint64_t job_now_ms(void);
 
 /* From the payload of START, put together; NULL when it is malformed. A program that cannot be started gives a
@@ -51,6 +57,9 @@ void job_write_input(struct job *job); /* when the pipe takes bytes */
 bool job_read_output(struct job *job, unsigned stream);
 void job_kill(struct job *job, int signum, uint32_t grace_ms);
 void job_resize(struct job *job, uint16_t rows, uint16_t columns);
+/* Nobody reads stdin any more: what waits for it has been taken. */
+void job_close_input(struct job *job);
+void job_end(struct job *job, enum agent_exit_kind kind, uint32_t value);
 /* The process is over: drains the pipes and closes them. */
 void job_reaped(struct job *job, int status, const struct rusage *usage);
 

@@ -27,8 +27,10 @@ struct watched {
 
 struct agent_link {
 	uint8_t greeting[AGENT_TOKEN_SIZE + AGENT_SESSION_SIZE];
-	struct agent_link_events events;
-	void *context;
+	struct listener {
+		struct agent_link_events events;
+		void *context;
+	} commands, channels;
 	struct orders *orders; /* not acknowledged, oldest first */
 	uint32_t next_serial;
 	struct buf open; /* frames of the message that is still being filled */
@@ -47,10 +49,19 @@ struct agent_link *agent_link_new(const uint8_t token[AGENT_TOKEN_SIZE],
 
 	memcpy(link->greeting, token, AGENT_TOKEN_SIZE);
 	memcpy(link->greeting + AGENT_TOKEN_SIZE, session, AGENT_SESSION_SIZE);
-	link->events = *events;
-	link->context = context;
+	link->commands = (struct listener){*events, context};
 	link->next_serial = 1;
 	return link;
+}
+
+void agent_link_on_channels(struct agent_link *link, const struct agent_link_events *events, void *context)
+{
+	link->channels = (struct listener){*events, context};
+}
+
+static const struct listener *listener_of(const struct agent_link *link, uint32_t id)
+{
+	return id & AGENT_CHANNEL && link->channels.events.exited ? &link->channels : &link->commands;
 }
 
 static void drop_orders(struct agent_link *link, struct orders *orders)
@@ -68,14 +79,20 @@ static void unwatch(struct agent_link *link, struct watched *watched)
 
 void agent_link_free(struct agent_link *link)
 {
+	static const struct agent_link_exit reset = {.kind = AGENT_NOT_RUN, .value = ECONNRESET};
 	struct watched *watched, *next;
 
 	if (!link)
 		return;
 	while (link->orders)
 		drop_orders(link, link->orders);
-	HASH_ITER (hh, link->watched, watched, next)
+	HASH_ITER (hh, link->watched, watched, next) {
+		uint32_t id = watched->id;
+
 		unwatch(link, watched);
+		if (id & AGENT_CHANNEL)
+			listener_of(link, id)->events.exited(listener_of(link, id)->context, id, &reset);
+	}
 	buf_free(&link->open);
 	free(link);
 }
@@ -172,6 +189,32 @@ int agent_link_start(struct agent_link *link, uint32_t command, const struct age
 	agent_link_watch(link, command, 0, 0);
 	watched_of(link, command)->serial = link->next_serial;
 	return 0;
+}
+
+void agent_link_open(struct agent_link *link, uint32_t channel, const char *address, uint16_t port,
+		     bool datagrams)
+{
+	char *argv[] = {(char *)address, NULL};
+	struct agent_link_program program = {
+		.flags = AGENT_START_STDIN | (datagrams ? AGENT_START_UDP : AGENT_START_TCP),
+		.rows = port,
+		.output_bound = 2 * AGENT_OUTPUT_WINDOW,
+		.directory = "",
+		.argv = argv,
+	};
+
+	agent_link_start(link, channel, &program);
+	agent_link_allow(link, channel, AGENT_CHANNEL_WINDOW);
+	watched_of(link, channel)->acknowledged[1] = AGENT_CHANNEL_WINDOW;
+}
+
+/* A channel has no stderr: its place is the limit's. */
+void agent_link_allow(struct agent_link *link, uint32_t channel, uint64_t limit)
+{
+	struct watched *watched = watched_of(link, channel);
+
+	if (watched && limit > watched->received[1])
+		watched->received[1] = limit;
 }
 
 size_t agent_link_input_room(struct agent_link *link, uint32_t command)
@@ -384,34 +427,38 @@ static void welcome(struct agent_link *link, struct frame *frame)
 
 static void output(struct agent_link *link, struct watched *watched, struct frame *frame)
 {
+	const struct listener *listener = listener_of(link, watched->id);
 	int stream = frame->type == AGENT_STDOUT ? 0 : 1;
 	uint64_t offset = frame_take64(&frame->payload), known = watched->received[stream];
 	size_t len = frame_left(&frame->payload);
 
 	/* Asked for twice: the part that is known already is passed over. A gap is the agent's mistake: asked again. */
-	if (frame->payload.bad || offset > known || offset + len <= known)
+	if (frame->payload.bad || offset > known || offset + len <= known ||
+	    (stream == 1 && watched->id & AGENT_CHANNEL))
 		return;
 	watched->received[stream] = offset + len;
-	link->events.output(link->context, watched->id, stream + 1, frame->payload.at + (known - offset),
-			    len - (size_t)(known - offset));
+	listener->events.output(listener->context, watched->id, stream + 1,
+				frame->payload.at + (known - offset), len - (size_t)(known - offset));
 }
 
 static void dropped(struct agent_link *link, struct watched *watched, struct frame *frame)
 {
+	const struct listener *listener = listener_of(link, watched->id);
 	uint8_t stream = frame_take8(&frame->payload);
 	uint64_t kept = frame_take64(&frame->payload), known;
 
-	if (frame->payload.bad || stream < 1 || stream > 2)
+	if (frame->payload.bad || stream < 1 || stream > 2 || watched->id & AGENT_CHANNEL)
 		return;
 	known = watched->received[stream - 1];
 	if (kept <= known || kept > INT64_MAX / 2)
 		return;
 	watched->received[stream - 1] = kept;
-	link->events.dropped(link->context, watched->id, stream, kept - known);
+	listener->events.dropped(listener->context, watched->id, stream, kept - known);
 }
 
 static void exited(struct agent_link *link, struct watched *watched, struct frame *frame)
 {
+	const struct listener *listener = listener_of(link, watched->id);
 	struct frame_view *view = &frame->payload;
 	struct agent_link_exit exit;
 	uint64_t ends[2];
@@ -430,11 +477,12 @@ static void exited(struct agent_link *link, struct watched *watched, struct fram
 		return;
 	unwatch(link, watched);
 	add_order(link, id, AGENT_FORGET, 0, NULL, 0);
-	link->events.exited(link->context, id, &exit);
+	listener->events.exited(listener->context, id, &exit);
 }
 
 static void credit(struct agent_link *link, struct watched *watched, struct frame *frame)
 {
+	const struct listener *listener = listener_of(link, watched->id);
 	uint64_t taken = frame_take64(&frame->payload);
 	bool closed = frame_take8(&frame->payload);
 
@@ -442,14 +490,24 @@ static void credit(struct agent_link *link, struct watched *watched, struct fram
 		return;
 	watched->taken = taken;
 	watched->input_closed = closed;
-	link->events.input_room(link->context, watched->id, agent_link_input_room(link, watched->id), closed);
+	listener->events.input_room(listener->context, watched->id, agent_link_input_room(link, watched->id),
+				    closed);
+}
+
+static void shut(struct agent_link *link, struct watched *watched, struct frame *frame)
+{
+	const struct listener *listener = listener_of(link, watched->id);
+	uint64_t end = frame_take64(&frame->payload);
+
+	if (!frame->payload.bad && watched->id & AGENT_CHANNEL && watched->received[0] == end)
+		listener->events.shut(listener->context, watched->id);
 }
 
 static void take_frame(struct agent_link *link, struct frame *frame)
 {
 	static void (*const takers[])(struct agent_link *, struct watched *, struct frame *) = {
 		[AGENT_STDOUT] = output, [AGENT_STDERR] = output, [AGENT_DROPPED] = dropped,
-		[AGENT_EXIT] = exited,   [AGENT_CREDIT] = credit,
+		[AGENT_EXIT] = exited,   [AGENT_CREDIT] = credit, [AGENT_SHUT] = shut,
 	};
 	struct watched *watched = watched_of(link, frame->channel);
 

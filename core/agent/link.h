@@ -32,6 +32,8 @@ struct agent_link_events {
 	void (*exited)(void *context, uint32_t command, const struct agent_link_exit *exit);
 	/* `room` more bytes of stdin may be given; closed: nobody reads them any more */
 	void (*input_room)(void *context, uint32_t command, size_t room, bool closed);
+	/* the far end of a channel has finished; the other direction goes on */
+	void (*shut)(void *context, uint32_t channel);
 };
 
 struct agent_link_program {
@@ -46,10 +48,18 @@ struct agent_link_program {
 struct agent_link *agent_link_new(const uint8_t token[AGENT_TOKEN_SIZE],
 				  const uint8_t session[AGENT_SESSION_SIZE],
 				  const struct agent_link_events *events, void *context);
+/* Channels still open are told to have been reset. */
 void agent_link_free(struct agent_link *link);
+/* Who hears of channels; until then nobody does. */
+void agent_link_on_channels(struct agent_link *link, const struct agent_link_events *events, void *context);
 
 /* E2BIG when the program does not fit AGENT_START_MAX: 0 or an errno. The command's output is watched from now on. */
 int agent_link_start(struct agent_link *link, uint32_t command, const struct agent_link_program *program);
+/* A channel to a literal address inside the instance; its number has the bit AGENT_CHANNEL. */
+void agent_link_open(struct agent_link *link, uint32_t channel, const char *address, uint16_t port,
+		     bool datagrams);
+/* The channel may send up to this offset; never less than before. */
+void agent_link_allow(struct agent_link *link, uint32_t channel, uint64_t limit);
 /* Watches a command that an earlier golemfs started, from these offsets on. */
 void agent_link_watch(struct agent_link *link, uint32_t command, uint64_t out, uint64_t err);
 /* Takes up to agent_link_input_room() bytes; the rest is refused: returns what was taken. */

@@ -26,6 +26,9 @@ enum {
 	AGENT_OUTPUT_WINDOW = 3 << 20, /* output sent on one connection, not yet acknowledged */
 	AGENT_ANSWER_BYTES = 1 << 20,  /* output in one answer to a poll */
 
+	AGENT_CHANNEL_WINDOW = 32 << 10, /* what a channel may send before golemfs has said more (ACK) */
+	AGENT_DATAGRAM_MAX = 59000,      /* of UDP, towards the agent */
+
 	AGENT_TOKEN_SIZE = 32,
 	AGENT_SESSION_SIZE = 16,
 };
@@ -55,6 +58,7 @@ enum agent_frame_type {
 	AGENT_BEAT = 39,    /* nothing: the line lives */
 	AGENT_REFUSED = 40, /* text; the agent closes the connection after it */
 	AGENT_GOODBYE = 41, /* the agent ends: yagna passes no close on (reference/yagna-api.md 6.4) */
+	AGENT_SHUT = 42,    /* u64 end: the other end of a channel sends nothing more */
 };
 
 enum agent_frame_flags {
@@ -70,8 +74,20 @@ enum agent_frame_flags {
 enum agent_start_flags {
 	AGENT_START_TTY = 1,   /* a terminal in place of the three pipes; everything comes as stdout */
 	AGENT_START_STDIN = 2, /* stdin comes from STDIN frames; else it is empty */
+	AGENT_START_TCP = 4,   /* no program but a channel; see below */
+	AGENT_START_UDP = 8,
 };
 enum { AGENT_START_HEAD = 24 };
+
+/*
+ * A channel is a command whose program is a connection made by the agent: argv[0] is the address, `rows` the port. STDIN
+ * and its END go out (END: half-close), what comes in is its stdout, CREDIT and ACK bound both. Of an ACK and in a POLL the
+ * second number is not stderr but how far the channel may send; both only grow. SHUT tells that the other end has
+ * finished, EXIT that both have (AGENT_EXITED, 0) or that the connection broke (AGENT_NOT_RUN, errno). KILL resets it.
+ * Of UDP each STDIN frame is a datagram, and each datagram in stdout is preceded by u16 length. The numbers of channels
+ * have the highest bit; they end with the session.
+ */
+#define AGENT_CHANNEL 0x80000000u
 
 /*
  * EXIT: u32 kind, u32 value, u64 end of stdout, u64 end of stderr, u64 user us, u64 system us, u32 max rss kB,

@@ -1,5 +1,6 @@
 #include "core/agent/agent.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "core/mem.h"
@@ -32,6 +33,22 @@ static bool is_token(const struct agent *agent, const uint8_t *token)
 	return !differs;
 }
 
+/* Who has opened them is no more. */
+static void forget_channels(struct agent *agent)
+{
+	for (struct job **link = &agent->jobs; *link;) {
+		struct job *job = *link;
+
+		if (!job->channel) {
+			link = &job->next;
+			continue;
+		}
+		*link = job->next;
+		job_kill(job, SIGKILL, 0);
+		job_free(job);
+	}
+}
+
 static void hello(struct agent *agent, struct conn *conn, struct frame *frame)
 {
 	const uint8_t *token = frame_take(&frame->payload, AGENT_TOKEN_SIZE);
@@ -45,6 +62,7 @@ static void hello(struct agent *agent, struct conn *conn, struct frame *frame)
 	if (memcmp(agent->session, session, AGENT_SESSION_SIZE) != 0) {
 		memcpy(agent->session, session, AGENT_SESSION_SIZE);
 		receive_forget_session(agent);
+		forget_channels(agent);
 	}
 	if (frame->flags & AGENT_ATTACH) {
 		/* A ghost of the same session stays ESTABLISHED for minutes; nothing may go to it any more. */
@@ -54,7 +72,7 @@ static void hello(struct agent *agent, struct conn *conn, struct frame *frame)
 		conn->attached = true;
 		for (struct job *job = agent->jobs; job; job = job->next) {
 			memcpy(job->sent, job->acked, sizeof job->sent);
-			job->exit_sent = false;
+			job->exit_sent = job->shut_told = job->closed_told = false;
 			job->told = 0;
 		}
 	}
@@ -66,6 +84,8 @@ static void acknowledge(struct agent *agent, uint32_t id, uint64_t out, uint64_t
 	struct job *job = agent_job(agent, id);
 	uint64_t offsets[JOB_STREAMS] = {out, err};
 
+	if (job && job->channel && err > job->limit)
+		job->limit = err;
 	for (unsigned i = 0; job && i < JOB_STREAMS; i++) {
 		uint64_t end = ring_end(&job->rings[i]), offset = offsets[i] < end ? offsets[i] : end;
 

@@ -84,6 +84,28 @@ static size_t add_output(struct writing *writing, struct job *job, unsigned stre
 	return added;
 }
 
+/* A channel sends no further than it may. */
+static size_t allowed(const struct job *job, unsigned stream, uint64_t offset, size_t room)
+{
+	uint64_t limit = job->channel && stream == JOB_STDOUT ? job->limit : UINT64_MAX;
+
+	return offset >= limit ? 0 : room < limit - offset ? room : (size_t)(limit - offset);
+}
+
+static bool is_shut(const struct job *job, uint64_t offset)
+{
+	return job->channel && job->output[JOB_STDOUT] < 0 && offset >= ring_end(&job->rings[JOB_STDOUT]);
+}
+
+static void add_shut(struct writing *writing, struct job *job)
+{
+	BUF_AUTO struct buf head = {0};
+
+	frame_put64(&head, ring_end(&job->rings[JOB_STDOUT]));
+	add(writing, job->id, AGENT_SHUT, &head, NULL, 0);
+	job->shut_told = true;
+}
+
 static bool at_end(const struct job *job, const uint64_t *offsets)
 {
 	return job->ended && offsets[JOB_STDOUT] >= ring_end(&job->rings[JOB_STDOUT]) &&
@@ -99,6 +121,15 @@ static void add_credit(struct writing *writing, struct job *job)
 	buf_add(&head, &closed, 1);
 	add(writing, job->id, AGENT_CREDIT, &head, NULL, 0);
 	job->told = job->taken;
+	job->closed_told = closed;
+}
+
+/* The writer at the other end waits for room, or should hear that nobody reads. */
+static bool owes_credit(const struct job *job)
+{
+	bool broken = job->input < 0 && job->taken && !job->input_ends && !job->ended;
+
+	return job->taken - job->told >= CREDIT_STEP || (broken && !job->closed_told);
 }
 
 void report_welcome(struct agent *agent, struct conn *conn)
@@ -145,10 +176,13 @@ void report_push(struct agent *agent, struct conn *conn)
 			/* One piece each in turn: a flood of one command does not hold up the others. */
 			size_t piece = room < OUTPUT_PIECE ? room : OUTPUT_PIECE;
 
-			room -= add_output(&writing, job, i, &job->sent[i], piece);
+			room -= add_output(&writing, job, i, &job->sent[i],
+					   allowed(job, i, job->sent[i], piece));
 		}
-		if (job->taken - job->told >= CREDIT_STEP)
+		if (owes_credit(job))
 			add_credit(&writing, job);
+		if (is_shut(job, job->sent[JOB_STDOUT]) && !job->shut_told)
+			add_shut(&writing, job);
 		if (!job->exit_sent && at_end(job, job->sent)) {
 			add_exit(&writing, job);
 			job->exit_sent = true;
@@ -203,6 +237,12 @@ static struct frame_view polled_commands(const struct conn *conn)
 	return view;
 }
 
+static bool owes_news(const struct job *job)
+{
+	return job->taken - job->told >= CREDIT_STEP ||
+	       (job->channel && job->output[JOB_STDOUT] < 0 && !job->shut_told);
+}
+
 /* How long the answer may still wait: 0 when it is due. */
 static uint64_t poll_patience(struct agent *agent, struct conn *conn, uint64_t now_ms)
 {
@@ -218,12 +258,14 @@ static uint64_t poll_patience(struct agent *agent, struct conn *conn, uint64_t n
 			return 0;
 		all_over &= polled.job->ended;
 		for (unsigned i = 0; i < JOB_STREAMS; i++) {
-			uint64_t ready = ring_end(&polled.job->rings[i]) - polled.offsets[i], quiet;
+			uint64_t there = ring_end(&polled.job->rings[i]) - polled.offsets[i], quiet;
+			size_t ready = allowed(polled.job, i, polled.offsets[i], there);
 
 			bytes += ready;
 			/* An end is news too, but others that end right after it may share its answer. */
 			quiet = polled.job->output_ms + conn->quiet_ms;
-			if ((ready || polled.job->ended) && quiet < now_ms + patience)
+			if ((ready || polled.job->ended || owes_news(polled.job)) &&
+			    quiet < now_ms + patience)
 				patience = quiet > now_ms ? quiet - now_ms : 0;
 		}
 	}
@@ -253,8 +295,11 @@ int report_poll(struct agent *agent, struct conn *conn, uint64_t now_ms)
 			continue;
 		}
 		for (unsigned i = 0; i < JOB_STREAMS; i++)
-			room -= add_output(&writing, polled.job, i, &polled.offsets[i], room);
+			room -= add_output(&writing, polled.job, i, &polled.offsets[i],
+					   allowed(polled.job, i, polled.offsets[i], room));
 		add_credit(&writing, polled.job);
+		if (is_shut(polled.job, polled.offsets[JOB_STDOUT]))
+			add_shut(&writing, polled.job);
 		if (at_end(polled.job, polled.offsets))
 			add_exit(&writing, polled.job);
 	}

@@ -146,6 +146,8 @@ static size_t watch(struct server *server, size_t at, int fd, short events)
 /* While golemfs listens, a command whose output is kept up to the bound waits, as it would for a slow terminal. */
 static bool may_write(const struct server *server, const struct job *job, unsigned stream, uint64_t now)
 {
+	if (job->channel) /* never more than golemfs takes, and nothing dropped */
+		return ring_end(&job->rings[stream]) < job->limit;
 	return !ring_is_full(&job->rings[stream]) || elapsed(now, server->agent.contact_ms) > LISTENING_MS;
 }
 
@@ -327,6 +329,7 @@ static void greet(char **addresses)
 static bool prepare(struct server *server)
 {
 	struct agent *agent = &server->agent;
+	struct rlimit all;
 	sigset_t children;
 
 	agent->directory = open(server->options->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -334,6 +337,10 @@ static bool prepare(struct server *server)
 		return false;
 	agent->lease_s = server->options->lease_s;
 	receive_forget_session(agent);
+	getrlimit(RLIMIT_NOFILE, &job_descriptors);
+	all = job_descriptors;
+	all.rlim_cur = all.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &all);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);

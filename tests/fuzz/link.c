@@ -36,9 +36,15 @@ static void input_room(void *context, uint32_t command, size_t room, bool closed
 		abort();
 }
 
+static void shut(void *context, uint32_t channel)
+{
+	if (!(channel & AGENT_CHANNEL))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct agent_link_events events = {output, dropped, exited, input_room};
+	static const struct agent_link_events events = {output, dropped, exited, input_room, shut};
 	static const uint8_t secret[AGENT_TOKEN_SIZE];
 	char *argv[] = {"/bin/true", NULL};
 	struct agent_link_program program = {.directory = "", .argv = argv};
@@ -50,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	context[2] = (uint64_t)(uintptr_t)link;
 	for (uint32_t id = 1; id <= 4; id++)
 		agent_link_start(link, id, &program);
+	agent_link_open(link, AGENT_CHANNEL | 1, "127.0.0.1", 80, false);
 	agent_link_input(link, 1, secret, sizeof secret, true);
 	agent_link_compose_hello(link, &out);
 	if (size && data[0] & 1) {

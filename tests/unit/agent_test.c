@@ -73,13 +73,19 @@ static void on_input_room(void *context, uint32_t command, size_t room, bool clo
 	(void)context, (void)command, (void)room, (void)closed;
 }
 
+static void on_shut(void *context, uint32_t channel)
+{
+	(void)context, (void)channel;
+}
+
 /* Runs the delivery as an instance would, and learns the directory it prints. */
 static void deliver(struct bench *bench, bool octal)
 {
 	uint8_t token[AGENT_TOKEN_SIZE], session[AGENT_SESSION_SIZE];
 	struct delivery delivery = {.token = token, .lease_s = 60, .greeted = "127.0.0.1", .octal = octal};
 	MEM_AUTO char *name = mem_printf(".golemfs-test-%d", (int)getpid());
-	static const struct agent_link_events events = {on_output, on_dropped, on_exited, on_input_room};
+	static const struct agent_link_events events = {on_output, on_dropped, on_exited, on_input_room,
+							on_shut};
 	MEM_AUTO char *directory = NULL;
 	char **arguments, said[128];
 	int pair[2], status;

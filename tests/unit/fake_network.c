@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/forward.h"
 #include "core/instance.h"
 #include "core/mem.h"
 #include "core/model.h"
@@ -210,4 +211,14 @@ int membership_url(const struct instance *instance, unsigned position, unsigned 
 		return err_set(err, ENETUNREACH, "client not connected");
 	buf_printf(url, "ws://%s:%u", network->obj.name, port);
 	return 0;
+}
+
+void forward_take(struct obj *obj, const char *text, struct order *order)
+{
+	order_accept(order, text);
+}
+
+void forward_render(struct obj *obj, struct buf *out)
+{
+	buf_adds(out, "#port\n");
 }
