@@ -94,7 +94,10 @@ static size_t allowed(const struct job *job, unsigned stream, uint64_t offset, s
 
 static bool is_shut(const struct job *job, uint64_t offset)
 {
-	return job->channel && job->output[JOB_STDOUT] < 0 && offset >= ring_end(&job->rings[JOB_STDOUT]);
+	bool broken = job->ended && job->exit_kind != AGENT_EXITED;
+
+	return job->channel && !broken && job->output[JOB_STDOUT] < 0 &&
+	       offset >= ring_end(&job->rings[JOB_STDOUT]);
 }
 
 static void add_shut(struct writing *writing, struct job *job)
