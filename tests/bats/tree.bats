@@ -22,7 +22,7 @@ teardown_file() { mount_stop; }
 
 @test "an instance has the documented names" {
 	same "$(in_sh 'ls backends/b/instances/one' | tr '\n' ' ')" \
-		"abort activity agreement commands cost ctl error events last networks provider run state ws "
+		"abort activity agreement commands cost ctl error events forward last networks provider run state ws "
 }
 
 @test "a command has the documented names" {
