@@ -373,8 +373,10 @@ void market_returned(struct market *market, const char *provider, enum offer_sta
 
 	if (!offer)
 		return;
-	if (status == OFFER_FAILED)
-		offer->not_before_ms = loop_now_ms(market->golem->loop) + FAILED_PAUSE_MS;
+	/* A refusal is often a matter of the moment: a provider that is just being left has no room yet. */
+	if (status == OFFER_FAILED || status == OFFER_REJECTED)
+		offer->not_before_ms = loop_now_ms(market->golem->loop) +
+				       (status == OFFER_FAILED ? FAILED_PAUSE_MS : REJECTED_PAUSE_MS);
 	offer_set(offer, status, why);
 	obj_changed(&market->backend->obj, ASPECT_OFFERS);
 	haggle_later(market, 0);

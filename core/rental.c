@@ -220,7 +220,7 @@ static void refused(struct instance *instance, const char *why)
 	buf_add_clean(&text, why);
 	cJSON_AddStringToObject(extra, "message", buf_text(&text));
 	obj_event(&instance->obj, "offerRejected", extra);
-	elsewhere(instance, OFFER_FAILED, buf_text(&text));
+	elsewhere(instance, OFFER_REJECTED, buf_text(&text));
 }
 
 static void cancelled(void *context, const struct yagna_failure *failure)
@@ -526,7 +526,7 @@ static void provider_refused(struct instance *instance, const struct yagna_agree
 	buf_adds(&why, "agreement: ");
 	buf_add_clean(&why, *event->reason ? event->reason : "rejected by the provider");
 	if (backend_of_instance(instance)->market)
-		market_returned(backend_of_instance(instance)->market, instance->rejecter, OFFER_FAILED,
+		market_returned(backend_of_instance(instance)->market, instance->rejecter, OFFER_REJECTED,
 				buf_text(&why));
 	replace(&instance->rejected, NULL);
 }
