@@ -43,12 +43,24 @@ static const char *state(const struct obj *obj)
 	return names[((const struct network *)obj)->state];
 }
 
+/* A node whose instance is gone is on its way out; until then its address is not free. */
+static bool is_leaving(const struct network *network)
+{
+	const struct net_node *node;
+
+	DL_FOREACH (network->nodes, node)
+		if (!node->instance)
+			return true;
+	return false;
+}
+
 static bool settled(const struct obj *obj)
 {
 	const struct network *network = (const struct network *)obj;
 
 	return network->state == NETWORK_ERROR ||
-	       (network->state == NETWORK_READY && !network->check && network->client == network->client_in);
+	       (network->state == NETWORK_READY && !network->check && network->client == network->client_in &&
+		!is_leaving(network));
 }
 
 static bool ended(const struct obj *obj)
@@ -394,6 +406,7 @@ void network_drop(struct network *network, struct net_node *node)
 	free(node->owner[1]);
 	free(node);
 	obj_changed(&network->obj, ASPECT_CHILDREN);
+	obj_changed(&network->obj, ASPECT_STATE); /* the last one to leave ends the waiting */
 }
 
 void network_let_go(struct network *network, struct net_node *node)
