@@ -56,6 +56,8 @@ struct job *job_start(uint32_t id, struct frame_view payload, int directory)
 		return NULL;
 	job = mem_alloc(sizeof *job);
 	*job = (struct job){.id = id, .input = -1, .output = {-1, -1}, .ended = frame_take8(&payload) & 1};
+	job->channel = id & AGENT_CHANNEL;
+	job->limit = AGENT_CHANNEL_WINDOW;
 	for (unsigned i = 0; i < JOB_STREAMS; i++)
 		ring_init(&job->rings[i], directory, id, i + 1, 1 << 16);
 	ring_add(&job->rings[0], (const char *)payload.at, frame_left(&payload));

@@ -4,9 +4,11 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -287,6 +289,158 @@ static void nothing_is_lost_or_doubled_when_carriers_change(struct bench *bench)
 		check(bench, id);
 }
 
+/* --- channels ----------------------------------------------------------------------------------------------------- */
+
+enum { CHANNELS = 60 };
+
+struct flow {
+	struct buf sent, heard;
+	size_t given;
+	bool shut, ended, reset, finished;
+	uint64_t allowed;
+};
+static struct flow flows[CHANNELS];
+static unsigned flows_ended;
+
+static void flow_output(void *context, uint32_t channel, int stream, const void *data, size_t len)
+{
+	struct bench *bench = context;
+	struct flow *flow = &flows[channel & 0xff];
+
+	assert(stream == 1 && !flow->shut);
+	buf_add(&flow->heard, data, len);
+	assert(flow->heard.len <= flow->allowed);
+	if (flow->allowed < flow->heard.len + AGENT_CHANNEL_WINDOW)
+		flow->allowed = flow->heard.len + AGENT_CHANNEL_WINDOW + pick(bench, 50000);
+	agent_link_allow(bench->link, channel, flow->allowed);
+}
+
+static void flow_exited(void *context, uint32_t channel, const struct agent_link_exit *exit)
+{
+	struct flow *flow = &flows[channel & 0xff];
+
+	assert(!flow->ended);
+	flow->ended = true;
+	flow->reset = exit->kind != AGENT_EXITED;
+	flows_ended++;
+}
+
+static void flow_shut(void *context, uint32_t channel)
+{
+	(void)context;
+	flows[channel & 0xff].shut = true;
+}
+
+static const struct agent_link_events flow_events = {flow_output, on_dropped, flow_exited, on_input_room,
+						     flow_shut};
+
+/* A server that sends everything back and then closes, in a process of its own. */
+static pid_t echo(uint16_t *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+	static char data[65536];
+	pid_t pid;
+
+	assert(bind(listener, (void *)&address, len) == 0 && listen(listener, 128) == 0);
+	getsockname(listener, (void *)&address, &len);
+	*port = ntohs(address.sin_port);
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signal(SIGCHLD, SIG_IGN);
+		while ((fd = accept(listener, NULL, NULL)) >= 0) {
+			ssize_t n;
+
+			if (fork() == 0) {
+				while ((n = read(fd, data, sizeof data)) > 0)
+					for (ssize_t done = 0, m; done < n; done += m)
+						if ((m = write(fd, data + done, (size_t)(n - done))) < 0)
+							_exit(1);
+				_exit(0);
+			}
+			close(fd);
+		}
+		_exit(0);
+	}
+	close(listener);
+	return pid;
+}
+
+static void feed(struct bench *bench, unsigned i)
+{
+	struct flow *flow = &flows[i];
+	uint32_t id = AGENT_CHANNEL | 0x100 | i;
+	size_t left = flow->sent.len - flow->given, part = pick(bench, 90000);
+
+	if (flow->finished || flow->ended)
+		return;
+	if (i % 7 == 6 && flow->given > flow->sent.len / 2) {
+		agent_link_kill(bench->link, id, SIGKILL, 0);
+		flow->finished = true;
+		return;
+	}
+	part = part < left ? part : left;
+	flow->given += agent_link_input(bench->link, id, flow->sent.data + flow->given, part, false);
+	if (flow->given == flow->sent.len) {
+		agent_link_input(bench->link, id, NULL, 0, true);
+		flow->finished = true;
+	}
+}
+
+static void open_flow(struct bench *bench, unsigned i, uint16_t port)
+{
+	struct flow *flow = &flows[i];
+
+	for (unsigned n = pick(bench, 60000) * (i % 5 + 1); n; n--)
+		buf_addc(&flow->sent, (char)pick(bench, 256));
+	flow->allowed = AGENT_CHANNEL_WINDOW;
+	agent_link_open(bench->link, AGENT_CHANNEL | 0x100 | i, "127.0.0.1", port, false);
+}
+
+static void channels_are_exact_over_swapped_messages_and_cut_lines(struct bench *bench)
+{
+	uint16_t port;
+	pid_t server = echo(&port);
+	unsigned opened = 0;
+
+	agent_link_on_channels(bench->link, &flow_events, bench);
+	memset(flows, 0, sizeof flows);
+	flows_ended = 0;
+	for (unsigned turn = 0; flows_ended < CHANNELS; turn++) {
+		assert(turn < 100000);
+		if (opened < CHANNELS && pick(bench, 3) == 0) {
+			open_flow(bench, opened, opened == 5 ? 1 : port);
+			opened++;
+		}
+		for (unsigned i = 0; i < opened; i++)
+			if (pick(bench, 4) == 0)
+				feed(bench, i);
+		if (pick(bench, 25) == 0 && bench->line >= 0)
+			detach(bench);
+		else if (pick(bench, 4) == 0 && bench->line < 0)
+			attach(bench);
+		if (bench->line >= 0)
+			exchange(bench, (int)pick(bench, 3));
+		else
+			call(bench, pick(bench, 10));
+	}
+	for (unsigned i = 0; i < CHANNELS; i++) {
+		struct flow *flow = &flows[i];
+
+		assert(flow->reset == (i == 5) || i % 7 == 6);
+		if (!flow->reset)
+			assert(flow->shut && flow->heard.len == flow->sent.len);
+		assert(flow->heard.len <= flow->sent.len);
+		assert(!flow->heard.len || memcmp(flow->heard.data, flow->sent.data, flow->heard.len) == 0);
+		buf_free(&flow->sent);
+		buf_free(&flow->heard);
+	}
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
 static void a_kill_ends_the_whole_group(struct bench *bench)
 {
 	char *argv[] = {"/bin/sh", "-c", "trap '' TERM; echo deaf; sleep 1000 & sleep 1000", NULL};
@@ -333,6 +487,7 @@ static void conversation(bool octal)
 	bench.seed = octal ? 2 : 1;
 	deliver(&bench, octal);
 	nothing_is_lost_or_doubled_when_carriers_change(&bench);
+	channels_are_exact_over_swapped_messages_and_cut_lines(&bench);
 	if (bench.line >= 0)
 		detach(&bench);
 	a_kill_ends_the_whole_group(&bench);
