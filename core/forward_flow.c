@@ -173,6 +173,11 @@ static void heard_output(void *context, uint32_t channel, int stream, const void
 		return;
 	connection->received += len;
 	connection->forward->in += len;
+	if (connection->received >
+	    connection->limit) { /* an agent that does not keep to it would fill our memory */
+		forward_close(connection);
+		return;
+	}
 	buf_add(&connection->out, data, len);
 	if (connection->fd < 0)
 		pass_datagrams(connection);

@@ -381,7 +381,7 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 	line_lose(line, unreached && !line->quitted, why);
 	if (line->quitted) {
 		quit_over(line);
-	} else if (++line->deliveries < DELIVERIES) {
+	} else if (++line->deliveries <= DELIVERIES) {
 		obj_event(&instance->obj, "agentLost", NULL);
 		name_agent(line);
 		line->told = come_again;

@@ -329,6 +329,7 @@ static void greet(char **addresses)
 static bool prepare(struct server *server)
 {
 	struct agent *agent = &server->agent;
+	int home = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct rlimit all;
 	sigset_t children;
 
@@ -349,6 +350,10 @@ static bool prepare(struct server *server)
 	sigprocmask(SIG_BLOCK, &children, NULL);
 	server->children = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
 	server->listeners[0] = listen_unix();
+	/* Commands begin where the image wants them to, not among the agent's files. */
+	if (home < 0 || fchdir(home) < 0)
+		return false;
+	close(home);
 	server->listeners[1] = server->options->port ? listen_tcp(server->options->port) : -1;
 	/* A port that somebody else has costs the websocket, not the agent. */
 	return server->children >= 0 && server->listeners[0] >= 0;
