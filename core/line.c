@@ -26,7 +26,7 @@ enum {
 	KEEP_MS = 1200000, /* an idle agent hears of us well within its lease */
 	BUSY_MS = 50,      /* another request runs on the machine, for a moment */
 	BUSY_TRIES = 200,
-	DELIVERIES = 3, /* to one machine; then plain requests do the work */
+	DELIVERIES = 3, /* to one machine, the first included; then plain requests do the work */
 	QUIT_MS = 2000,
 	LEASE_S = 3600,
 	CALL_MAX = 1 << 20, /* bytes of messages in one call; yagna takes bodies of 2 MiB */
@@ -381,7 +381,7 @@ static void agent_gone(struct line *line, bool unreached, const char *why)
 	line_lose(line, unreached && !line->quitted, why);
 	if (line->quitted) {
 		quit_over(line);
-	} else if (++line->deliveries <= DELIVERIES) {
+	} else if (++line->deliveries < DELIVERIES) {
 		obj_event(&instance->obj, "agentLost", NULL);
 		name_agent(line);
 		line->told = come_again;
