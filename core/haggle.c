@@ -11,7 +11,8 @@ enum {
 	POLL_S = 30,
 	POLL_MAX = 100,
 	/* After the first offer, and after asking a cheaper one, so long a dearer draft is held back. Offers that are
-	 * on the market already arrive within some 10 ms of the first, and a provider answers in as many (2.4, 11). */
+	 * on the market already arrive within some 10 ms of the first, and a provider answers in as many (2.4, 11); a
+	 * busy machine takes some times that, and a tenth of a second is little beside the activity's creation. */
 	GRACE_MS = 100,
 	/* Asked beside those needed, so that one refusal costs no round. */
 	SPARE_COUNTERS = 2,
